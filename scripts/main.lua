@@ -1,0 +1,20 @@
+-- The first service of the game: the config names it by `start`.
+local skynet = require "skynet"
+
+skynet.start(function()
+  -- One instance of each per node; who asks again gets the same address.
+  local server1 = skynet.uniqueservice("myserver1")
+  local server2 = skynet.uniqueservice("myserver2")
+
+  -- A call waits for the answer. Only this coroutine waits, not the thread.
+  local hello = skynet.call(server1, "lua", "hello", "main")
+  local greeting = skynet.call(server2, "lua", "greet", "main")
+
+  -- `print` writes as it is, `skynet.error` writes a line of the log with the address of its service.
+  print(hello)
+  print(greeting)
+  skynet.error("myserver1 " .. skynet.address(server1) .. " says: " .. hello)
+  skynet.error("myserver2 " .. skynet.address(server2) .. " says: " .. greeting)
+
+  -- Here the start function ends, and the service stays: it could take requests as its servers do.
+end)

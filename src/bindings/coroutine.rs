@@ -1,0 +1,479 @@
+//! Coroutines: `skynet.coroutine`, the global `coroutine` with `close`, and what makes a skynet
+//! call inside a script's own coroutine suspend the whole chain.
+//!
+//! Every resume notes which coroutine runs, so that the watchdog can find a loop in it.
+//!
+//! Invariant: when a coroutine yields for the framework (`Vm::suspended`), each coroutine that
+//! resumed it yields as well, up to the service's thread; waking goes the same way down.
+
+use std::ffi::c_int;
+
+use mlua::ffi;
+
+use crate::vm::native::{Call, Entry, NativeResult, Outcome, Raise, Resumed, register};
+use crate::vm::{Vm, Wake, interrupt};
+use crate::{continuation, native, natives};
+
+/// Deepest nesting of coroutines that resume each other: Lua's own limit of C calls.
+const MAX_NESTING: usize = 190;
+
+/// How a resume ended.
+enum Resume {
+    /// It returned or yielded so many values, which are on its stack.
+    Values(c_int),
+    /// It yielded for the framework.
+    Suspended,
+    /// It died; the error is on its stack.
+    Error,
+}
+
+/// Resumes `coroutine` with the topmost `arguments` values of its stack.
+fn resume(call: &mut Call, coroutine: *mut ffi::lua_State, arguments: c_int) -> Resume {
+    let state = call.state();
+    // SAFETY: reading a live state.
+    let blocked = unsafe { ffi::lua_isyieldable(state) } == 0;
+    let vm = call.vm();
+    vm.blocked_resumers += usize::from(blocked);
+    vm.resume_depth += 1;
+    // SAFETY: the coroutine is on the stack of the caller, so it stays alive. `lua_resume` does
+    // not raise.
+    let status = unsafe {
+        let active = interrupt::set_active(coroutine);
+        let status = ffi::lua_resume_(coroutine, state, arguments);
+        interrupt::set_active(active);
+        status
+    };
+    let vm = call.vm();
+    vm.blocked_resumers -= usize::from(blocked);
+    vm.resume_depth -= 1;
+    if vm.interrupted {
+        // The error must not end here: the script that resumed is over its time as well.
+        interrupt::arm(state);
+    }
+    match status {
+        ffi::LUA_YIELD if call.vm().suspended => Resume::Suspended,
+        // SAFETY: reading the top of a live state.
+        ffi::LUA_OK | ffi::LUA_YIELD => Resume::Values(unsafe { ffi::lua_gettop(coroutine) }),
+        _ => Resume::Error,
+    }
+}
+
+/// Checks that a coroutine can be resumed; the text says why not.
+fn resumable(call: &mut Call, coroutine: *mut ffi::lua_State) -> Result<(), &'static str> {
+    // SAFETY: reading a live state.
+    let (status, top) = unsafe { (ffi::lua_status(coroutine), ffi::lua_gettop(coroutine)) };
+    if coroutine == call.state() {
+        return Err("cannot resume non-suspended coroutine");
+    }
+    if status == ffi::LUA_OK && top == 0 {
+        return Err("cannot resume dead coroutine");
+    }
+    if status != ffi::LUA_OK && status != ffi::LUA_YIELD {
+        return Err("cannot resume dead coroutine");
+    }
+    let vm = call.vm();
+    if vm.threads.of_state(coroutine).is_some() {
+        return Err("cannot resume a skynet coroutine suspend by skynet framework");
+    }
+    if vm.resume_depth >= MAX_NESTING {
+        return Err("C stack overflow");
+    }
+    Ok(())
+}
+
+/// The coroutine at `index`.
+fn check_thread(call: &mut Call, index: c_int) -> Result<*mut ffi::lua_State, Raise> {
+    if call.kind(index) != ffi::LUA_TTHREAD {
+        return Err(call.argument(index, format_args!("coroutine expected")));
+    }
+    // SAFETY: it is a thread.
+    Ok(unsafe { ffi::lua_tothread(call.state(), index) })
+}
+
+/// Moves the top `count` values to the coroutine.
+fn pass_arguments(call: &mut Call, coroutine: *mut ffi::lua_State, count: c_int) -> bool {
+    // SAFETY: the check itself does not raise; there is room after it.
+    unsafe {
+        if ffi::lua_checkstack(coroutine, count) == 0 {
+            return false;
+        }
+        ffi::lua_xmove(call.state(), coroutine, count);
+    }
+    true
+}
+
+/// Moves the values of a resume, or its error, to the stack of the caller.
+fn take_values(call: &mut Call, coroutine: *mut ffi::lua_State, count: c_int) -> bool {
+    // SAFETY: as above.
+    unsafe {
+        if ffi::lua_checkstack(call.state(), count + 1) == 0 {
+            ffi::lua_settop(coroutine, -count - 1);
+            return false;
+        }
+        ffi::lua_xmove(coroutine, call.state(), count);
+    }
+    true
+}
+
+/// `coroutine.resume(co, ...)`: true and the values, or false and the error.
+fn resume_values(call: &mut Call) -> NativeResult {
+    let coroutine = check_thread(call, 1)?;
+    let count = call.top() - 1;
+    if let Err(why) = resumable(call, coroutine) {
+        call.push_boolean(false);
+        call.push_text(format_args!("{why}"));
+        return Ok(Outcome::Values(2));
+    }
+    if !pass_arguments(call, coroutine, count) {
+        call.push_boolean(false);
+        call.push_text(format_args!("too many arguments to resume"));
+        return Ok(Outcome::Values(2));
+    }
+    let ended = resume(call, coroutine, count);
+    finish_resume(call, coroutine, ended)
+}
+
+fn finish_resume(
+    call: &mut Call,
+    coroutine: *mut ffi::lua_State,
+    ended: Resume,
+) -> NativeResult {
+    match ended {
+        Resume::Suspended => Ok(Outcome::Yield(0, continuation!(resume_again), 0)),
+        Resume::Values(count) => {
+            call.push_boolean(true);
+            if take_values(call, coroutine, count) {
+                return Ok(Outcome::Values(count + 1));
+            }
+            call.push_boolean(false);
+            call.push_text(format_args!("too many results to resume"));
+            Ok(Outcome::Values(2))
+        }
+        Resume::Error => {
+            call.push_boolean(false);
+            take_values(call, coroutine, 1);
+            Ok(Outcome::Values(2))
+        }
+    }
+}
+
+/// The framework has woken the chain: pass it on to the coroutine at index 1.
+fn resume_again(call: &mut Call, _resumed: Resumed) -> NativeResult {
+    let coroutine = check_thread(call, 1)?;
+    if call.vm().wake == Wake::Killed {
+        close(call.state(), coroutine);
+        return Err(call.error(format_args!("thread killed")));
+    }
+    let ended = resume(call, coroutine, 0);
+    finish_resume(call, coroutine, ended)
+}
+
+/// `coroutine.wrap(f)`: a function that resumes a coroutine of `f`, raising its errors.
+fn wrap(call: &mut Call) -> NativeResult {
+    call.check_type(1, ffi::LUA_TFUNCTION)?;
+    let state = call.state();
+    // SAFETY: a native has free slots; may raise before anything changed.
+    unsafe {
+        let coroutine = ffi::lua_newthread(state);
+        ffi::lua_pushvalue(state, 1);
+        ffi::lua_xmove(state, coroutine, 1);
+        ffi::lua_pushcclosure(state, native!(call_wrapped), 1);
+    }
+    Ok(Outcome::Values(1))
+}
+
+fn wrapped(call: &Call) -> *mut ffi::lua_State {
+    // SAFETY: upvalue 1 of `call_wrapped` is its coroutine.
+    unsafe { ffi::lua_tothread(call.state(), ffi::lua_upvalueindex(1)) }
+}
+
+fn call_wrapped(call: &mut Call) -> NativeResult {
+    let coroutine = wrapped(call);
+    let count = call.top();
+    if let Err(why) = resumable(call, coroutine) {
+        return Err(call.error(format_args!("{why}")));
+    }
+    if !pass_arguments(call, coroutine, count) {
+        return Err(call.error(format_args!("too many arguments to resume")));
+    }
+    let ended = resume(call, coroutine, count);
+    finish_wrapped(call, coroutine, ended)
+}
+
+fn finish_wrapped(
+    call: &mut Call,
+    coroutine: *mut ffi::lua_State,
+    ended: Resume,
+) -> NativeResult {
+    match ended {
+        Resume::Suspended => Ok(Outcome::Yield(0, continuation!(call_wrapped_again), 0)),
+        Resume::Values(count) if take_values(call, coroutine, count) => Ok(Outcome::Values(count)),
+        Resume::Values(_) => Err(call.error(format_args!("too many results to resume"))),
+        Resume::Error => {
+            let state = call.state();
+            // SAFETY: as above; a text gets the position of the caller in front, as Lua does.
+            unsafe {
+                ffi::lua_xmove(coroutine, state, 1);
+                if ffi::lua_type(state, -1) == ffi::LUA_TSTRING {
+                    ffi::luaL_where(state, 1);
+                    ffi::lua_insert(state, -2);
+                    ffi::lua_concat(state, 2);
+                }
+            }
+            Err(Raise::Top)
+        }
+    }
+}
+
+fn call_wrapped_again(call: &mut Call, _resumed: Resumed) -> NativeResult {
+    let coroutine = wrapped(call);
+    if call.vm().wake == Wake::Killed {
+        close(call.state(), coroutine);
+        return Err(call.error(format_args!("thread killed")));
+    }
+    let ended = resume(call, coroutine, 0);
+    finish_wrapped(call, coroutine, ended)
+}
+
+/// Ends a suspended coroutine: it is resumed with a hook that raises before its next instruction,
+/// again and again until no `pcall` in it is left. Lua 5.3 has no other way to do it.
+pub(crate) fn close(state: *mut ffi::lua_State, coroutine: *mut ffi::lua_State) {
+    // SAFETY: the coroutine is anchored or on the caller's stack, and not running.
+    unsafe {
+        if ffi::lua_status(coroutine) == ffi::LUA_YIELD {
+            ffi::lua_sethook(coroutine, Some(raise_closed), ffi::LUA_MASKCOUNT, 1);
+            let active = interrupt::set_active(coroutine);
+            ffi::lua_resume_(coroutine, state, 0);
+            interrupt::set_active(active);
+            ffi::lua_sethook(coroutine, None, 0, 0);
+        }
+        ffi::lua_settop(coroutine, 0);
+    }
+}
+
+unsafe extern "C-unwind" fn raise_closed(state: *mut ffi::lua_State, _: *mut ffi::lua_Debug) {
+    // SAFETY: called by Lua in the coroutine being closed; nothing here has a destructor.
+    unsafe {
+        ffi::lua_pushstring(state, c"coroutine closed".as_ptr());
+        ffi::lua_error(state);
+    }
+}
+
+/// `coroutine.close(co)`: ends a suspended or dead coroutine, as Lua 5.4 has it.
+fn close_coroutine(call: &mut Call) -> NativeResult {
+    let coroutine = check_thread(call, 1)?;
+    let status = status_of(call, coroutine);
+    match status {
+        Status::Suspended | Status::Dead => {
+            // SAFETY: reading a live state.
+            let failed = unsafe { !matches!(ffi::lua_status(coroutine), ffi::LUA_OK | ffi::LUA_YIELD) };
+            if failed && unsafe_top(coroutine) > 0 {
+                call.push_boolean(false);
+                take_values(call, coroutine, 1);
+                close(call.state(), coroutine);
+                return Ok(Outcome::Values(2));
+            }
+            close(call.state(), coroutine);
+            call.answer_boolean(true)
+        }
+        Status::Running | Status::Normal | Status::Blocked => {
+            let name = status.name();
+            Err(call.error(format_args!("cannot close a {name} coroutine")))
+        }
+    }
+}
+
+fn unsafe_top(coroutine: *mut ffi::lua_State) -> c_int {
+    // SAFETY: reading a live state.
+    unsafe { ffi::lua_gettop(coroutine) }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Status {
+    Running,
+    Suspended,
+    Normal,
+    Dead,
+    /// Suspended by the framework, not by a yield of the script.
+    Blocked,
+}
+
+impl Status {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Suspended => "suspended",
+            Self::Normal => "normal",
+            Self::Dead => "dead",
+            Self::Blocked => "blocked",
+        }
+    }
+}
+
+fn status_of(call: &mut Call, coroutine: *mut ffi::lua_State) -> Status {
+    if coroutine == call.state() {
+        return Status::Running;
+    }
+    // SAFETY: reading a live state; `lua_getstack` of level 0 neither runs Lua nor raises.
+    unsafe {
+        match ffi::lua_status(coroutine) {
+            ffi::LUA_YIELD => Status::Suspended,
+            ffi::LUA_OK => {
+                let mut record: ffi::lua_Debug = std::mem::zeroed();
+                if ffi::lua_getstack(coroutine, 0, &raw mut record) > 0 {
+                    Status::Normal
+                } else if ffi::lua_gettop(coroutine) == 0 {
+                    Status::Dead
+                } else {
+                    Status::Suspended
+                }
+            }
+            _ => Status::Dead,
+        }
+    }
+}
+
+/// Notes which coroutines suspend for the framework: those whose chain ends in a thread that
+/// waits. A coroutine of the script that is suspended while its resumer is suspended too is
+/// blocked; its resumer is the framework's thread or another such coroutine.
+fn skynet_status(call: &mut Call) -> NativeResult {
+    let coroutine = check_thread(call, 1)?;
+    let mut status = status_of(call, coroutine);
+    if status == Status::Suspended && is_blocked(coroutine) {
+        status = Status::Blocked;
+    }
+    let name = status.name();
+    call.push_text(format_args!("{name}"));
+    Ok(Outcome::Values(1))
+}
+
+/// True when the coroutine rests inside one of our natives, not in `coroutine.yield`.
+fn is_blocked(coroutine: *mut ffi::lua_State) -> bool {
+    // SAFETY: `lua_getinfo` of "f" pushes the function that yielded; there is room for it, since
+    // every C function leaves some.
+    unsafe {
+        let mut record: ffi::lua_Debug = std::mem::zeroed();
+        if ffi::lua_status(coroutine) != ffi::LUA_YIELD
+            || ffi::lua_getstack(coroutine, 0, &raw mut record) == 0
+            || ffi::lua_checkstack(coroutine, 1) == 0
+        {
+            return false;
+        }
+        ffi::lua_getinfo(coroutine, c"f".as_ptr(), &raw mut record);
+        let function = ffi::lua_tocfunction(coroutine, -1);
+        ffi::lua_settop(coroutine, -2);
+        let yields: ffi::lua_CFunction = native!(yield_values);
+        function.is_some_and(|function| function as usize != yields as usize)
+            && function.is_some()
+            && !is_stock_yield(coroutine, function)
+    }
+}
+
+/// Lua's own `coroutine.yield` is kept for scripts; it is known by its address.
+fn is_stock_yield(coroutine: *mut ffi::lua_State, function: Option<ffi::lua_CFunction>) -> bool {
+    // SAFETY: every state of ours belongs to a VM.
+    let stock = unsafe { Vm::of(coroutine).as_ref() }.stock_yield;
+    function.is_some_and(|function| function as usize == stock)
+}
+
+/// `skynet.coroutine.yield(...)`.
+fn yield_values(call: &mut Call) -> NativeResult {
+    let state = call.state();
+    let vm = call.vm();
+    let in_thread = vm.current.is_some_and(|id| vm.threads[id].state == state);
+    // SAFETY: reading a live state.
+    if in_thread || unsafe { ffi::lua_isyieldable(state) } == 0 {
+        return Err(call.error(format_args!(
+            "Call skynet.coroutine.yield out of skynet.coroutine.resume"
+        )));
+    }
+    Ok(Outcome::Yield(call.top(), continuation!(yielded), 0))
+}
+
+fn yielded(call: &mut Call, _resumed: Resumed) -> NativeResult {
+    Ok(Outcome::Values(call.top()))
+}
+
+/// `skynet.coroutine.thread([co])`: the service's thread that owns a coroutine, and whether it is
+/// that thread itself.
+fn thread(call: &mut Call) -> NativeResult {
+    let state = call.state();
+    let coroutine = if call.is_none_or_nil(1) { state } else { check_thread(call, 1)? };
+    let vm = call.vm();
+    if vm.threads.of_state(coroutine).is_some() {
+        // SAFETY: the coroutine is anchored, with room for one value.
+        unsafe {
+            ffi::lua_pushthread(coroutine);
+            if coroutine != state {
+                ffi::lua_xmove(coroutine, state, 1);
+            }
+        }
+        call.push_boolean(true);
+        return Ok(Outcome::Values(2));
+    }
+    match vm.current {
+        Some(id) if vm.resume_depth > 0 => {
+            let owner = vm.threads[id].state;
+            // SAFETY: as above; the owner is resuming us, so it has room.
+            unsafe {
+                ffi::lua_pushthread(owner);
+                ffi::lua_xmove(owner, state, 1);
+            }
+        }
+        _ => call.push_nil(),
+    }
+    call.push_boolean(false);
+    Ok(Outcome::Values(2))
+}
+
+/// What is added to or replaced in the global `coroutine`.
+const GLOBAL: &[Entry] = natives![
+    c"close" => close_coroutine,
+    c"resume" => resume_values,
+    c"wrap" => wrap,
+];
+
+const SKYNET: &[Entry] = natives![
+    c"close" => close_coroutine,
+    c"resume" => resume_values,
+    c"status" => skynet_status,
+    c"thread" => thread,
+    c"wrap" => wrap,
+    c"yield" => yield_values,
+];
+
+/// Replaces parts of the global `coroutine`.
+///
+/// # Safety
+/// Runs protected in a fresh state whose standard library is open.
+pub(super) unsafe fn install(state: *mut ffi::lua_State) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        ffi::lua_getglobal(state, c"coroutine".as_ptr());
+        ffi::lua_getfield(state, -1, c"yield".as_ptr());
+        let stock = ffi::lua_tocfunction(state, -1).map_or(0, |function| function as usize);
+        Vm::of(state).as_mut().stock_yield = stock;
+        ffi::lua_pop(state, 1);
+        register(state, GLOBAL);
+        ffi::lua_pop(state, 1);
+    }
+}
+
+/// Opens `skynet.coroutine`.
+///
+/// # Safety
+/// Called by Lua, as `require` does.
+pub(super) unsafe extern "C-unwind" fn open(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: called protected; nothing here has a destructor.
+    unsafe {
+        ffi::lua_createtable(state, 0, 10);
+        register(state, SKYNET);
+        ffi::lua_getglobal(state, c"coroutine".as_ptr());
+        for name in [c"create", c"running", c"isyieldable"] {
+            ffi::lua_getfield(state, -1, name.as_ptr());
+            ffi::lua_setfield(state, -3, name.as_ptr());
+        }
+        ffi::lua_pop(state, 1);
+    }
+    1
+}

@@ -1,0 +1,72 @@
+//! The library that is built into the binary: native modules, Lua modules, system services.
+
+use std::ffi::CStr;
+
+use mlua::ffi;
+
+use crate::vm::state::{Embedded, Library};
+
+/// The one instance.
+pub static BUILTIN: Builtin = Builtin;
+
+/// See the module's text.
+#[derive(Debug)]
+pub struct Builtin;
+
+// Made by build.rs from the files under lua/: `LIB` and `SERVICE`, sorted by name.
+include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
+
+/// Native modules by name.
+const NATIVE: &[(&str, ffi::lua_CFunction)] = &[
+    ("skynet", super::skynet::open),
+    ("skynet.codecache", super::codecache::open),
+    ("skynet.core", super::core::open),
+    ("skynet.coroutine", super::coroutine::open),
+    ("skynet.internal", super::internal::open),
+];
+
+/// Standard libraries by name.
+const STANDARD: [(&CStr, ffi::lua_CFunction); 10] = [
+    (c"_G", ffi::luaopen_base),
+    (c"package", ffi::luaopen_package),
+    (c"coroutine", ffi::luaopen_coroutine),
+    (c"table", ffi::luaopen_table),
+    (c"io", ffi::luaopen_io),
+    (c"os", ffi::luaopen_os),
+    (c"string", ffi::luaopen_string),
+    (c"math", ffi::luaopen_math),
+    (c"utf8", ffi::luaopen_utf8),
+    (c"debug", ffi::luaopen_debug),
+];
+
+impl Library for Builtin {
+    unsafe fn install(&self, state: *mut ffi::lua_State) {
+        // SAFETY: the caller's promise: a fresh main state, protected.
+        unsafe {
+            for (name, open) in STANDARD {
+                ffi::luaL_requiref(state, name.as_ptr(), open, 1);
+                ffi::lua_settop(state, 0);
+            }
+            super::coroutine::install(state);
+            super::package::install(state);
+            super::standard::install(state);
+        }
+    }
+
+    fn native(&self, module: &[u8]) -> Option<ffi::lua_CFunction> {
+        NATIVE.iter().find(|(name, _)| name.as_bytes() == module).map(|(_, open)| *open)
+    }
+
+    fn module(&self, module: &[u8]) -> Option<Embedded> {
+        find(LIB, module)
+    }
+
+    fn service(&self, name: &[u8]) -> Option<Embedded> {
+        find(SERVICE, name)
+    }
+}
+
+fn find(files: &[(&str, Embedded)], name: &[u8]) -> Option<Embedded> {
+    let index = files.binary_search_by(|(other, _)| other.as_bytes().cmp(name)).ok()?;
+    Some(files[index].1)
+}

@@ -1,0 +1,457 @@
+//! `skynet`: sending, calling, answering.
+
+use mlua::ffi;
+
+use super::address::{self, Destination, address_text, deliver, deliver_as, destination};
+use crate::kernel::{Handle, Kind, Message, Payload, SendError, Session};
+use crate::vm::native::{Call, Lossy, NOTHING, NativeResult, Outcome, Raise, Resumed};
+use crate::vm::session::{OpenResponse, Waiter};
+use crate::vm::thread::{Request, Waiting};
+use crate::vm::{Wake, dispatch, seri};
+use crate::{continuation, native};
+
+/// A message type as a script names it, and how its payload is made.
+#[derive(Clone, Copy)]
+enum Packing {
+    /// Packed natively.
+    Native,
+    /// By the `pack` of the type at this position.
+    Script(usize),
+}
+
+/// Finds the message type at `index`, a name or an id.
+#[inline]
+fn protocol(call: &mut Call, index: std::ffi::c_int) -> Result<(Kind, Packing), Raise> {
+    let by_name = call.string(index).map(std::ptr::from_ref);
+    let found = if let Some(name) = by_name {
+        // SAFETY: the string stays on the stack.
+        let name = unsafe { &*name };
+        if name == b"lua" {
+            return Ok((Kind::LUA, Packing::Native));
+        }
+        call.vm().protocols.by_name(name)
+    } else {
+        let id = call.integer(index).and_then(|id| u8::try_from(id).ok());
+        id.and_then(|id| call.vm().protocols.by_kind(Kind(id)))
+    };
+    let Some(position) = found else {
+        let text = match by_name {
+            // SAFETY: as above.
+            Some(name) => Lossy(unsafe { &*name }).to_string(),
+            None => call.type_name(index).to_owned(),
+        };
+        let raise = call.error(format_args!("unknown message type '{text}' (see skynet.register_protocol)"));
+        drop(text);
+        return Err(raise);
+    };
+    let protocol = call.vm().protocols.at(position);
+    let packing = if protocol.is_native() { Packing::Native } else { Packing::Script(position) };
+    Ok((protocol.kind, packing))
+}
+
+/// Packs the arguments from index 3 on.
+#[inline]
+fn packed(call: &mut Call, packing: Packing) -> Result<Payload, Raise> {
+    match packing {
+        Packing::Native => packed_from(call, 3),
+        Packing::Script(position) => {
+            let class = call.vm().protocols.at(position).class;
+            let state = call.state();
+            // SAFETY: room is reserved; `pack` may raise, nothing here has a destructor.
+            unsafe {
+                let count = call.top() - 2;
+                call.reserve(count + 4)?;
+                ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, class.into());
+                ffi::lua_getfield(state, -1, c"pack".as_ptr());
+                ffi::lua_remove(state, -2);
+                for index in 3..3 + count {
+                    ffi::lua_pushvalue(state, index);
+                }
+                ffi::lua_callk(state, count, 2, 0, None);
+                let top = call.top();
+                address::payload(call, top - 1)
+            }
+        }
+    }
+}
+
+/// Packs the arguments from index `first` on, natively.
+#[inline]
+pub(super) fn packed_from(call: &mut Call, first: std::ffi::c_int) -> Result<Payload, Raise> {
+    let start = seri::pack(call, first)?;
+    let vm = call.vm();
+    let payload = Payload::copy_of(&vm.scratch[start..]);
+    vm.scratch.truncate(start);
+    Ok(payload)
+}
+
+/// Sends the trace tag of the running thread ahead of a request.
+fn send_tag(call: &mut Call, to: Destination, event: &str) {
+    let vm = call.vm();
+    if vm.trace.is_idle() {
+        return;
+    }
+    let Some(tag) = vm.current_tag().map(Box::<[u8]>::from) else { return };
+    vm.log_trace(&tag, event, "");
+    let _ = deliver(call, to, Kind::TRACE, Session::NONE, Payload::copy_of(&tag));
+}
+
+/// `send(address, type, ...)`: 0, nothing when nobody is there, false when it is refused.
+pub(super) fn send(call: &mut Call) -> NativeResult {
+    let to = destination(call, 1)?;
+    let (kind, packing) = protocol(call, 2)?;
+    let payload = packed(call, packing)?;
+    let sent = deliver(call, to, kind, Session::NONE, payload);
+    answer_send(call, sent, Session::NONE)
+}
+
+/// `rawsend(address, type, message[, size])`: `send` of bytes that are packed already.
+pub(super) fn raw_send(call: &mut Call) -> NativeResult {
+    let to = destination(call, 1)?;
+    let (kind, _) = protocol(call, 2)?;
+    let payload = address::payload(call, 3)?;
+    let sent = deliver(call, to, kind, Session::NONE, payload);
+    answer_send(call, sent, Session::NONE)
+}
+
+/// What a send answers.
+pub(crate) fn answer_send(
+    call: &mut Call,
+    sent: Result<(), SendError>,
+    session: Session,
+) -> NativeResult {
+    match sent {
+        Ok(()) => call.answer_integer(session.0.into()),
+        Err(SendError::NoService) => NOTHING,
+        Err(SendError::Full) => call.answer_boolean(false),
+    }
+}
+
+/// `call(address, type, ...)`: sends and waits for the answer. **Yields.**
+pub(super) fn call(call: &mut Call) -> NativeResult {
+    call_then(call, continuation!(answer))
+}
+
+/// `call` that goes on with `then`, which gets at a native answer with `answer`.
+pub(super) fn call_then(call: &mut Call, then: ffi::lua_KFunction) -> NativeResult {
+    super::thread::check_yieldable(call)?;
+    let to = destination(call, 1)?;
+    let (kind, packing) = protocol(call, 2)?;
+    let payload = packed(call, packing)?;
+    send_tag(call, to, "call");
+    let session = call.vm().sessions.allocate();
+    match deliver(call, to, kind, session, payload) {
+        Ok(()) => {}
+        Err(error) => return Err(refused(call, error, true)),
+    }
+    match packing {
+        Packing::Native => wait_for_answer(call, session, to, then, 0),
+        Packing::Script(position) => {
+            let context = isize::try_from(position).unwrap_or(0);
+            wait_for_answer(call, session, to, continuation!(answer_by_script), context)
+        }
+    }
+}
+
+/// `rawcall(address, type, message[, size])`: `call` without packing; the answer is a pointer
+/// and a size, valid until the next yield. **Yields.**
+pub(super) fn raw_call(call: &mut Call) -> NativeResult {
+    super::thread::check_yieldable(call)?;
+    let to = destination(call, 1)?;
+    let (kind, _) = protocol(call, 2)?;
+    let payload = address::payload(call, 3)?;
+    send_tag(call, to, "call");
+    send_raw_call(call, to, kind, payload)
+}
+
+/// `tracecall(tag, address, type, message[, size])`: `rawcall` under a trace tag. **Yields.**
+pub(super) fn trace_call(call: &mut Call) -> NativeResult {
+    super::thread::check_yieldable(call)?;
+    let to = destination(call, 2)?;
+    let (kind, _) = protocol(call, 3)?;
+    let tag = Payload::copy_of(call.check_string(1)?);
+    call.vm().log_trace(tag.as_slice(), "tracecall begin", "");
+    let _ = deliver(call, to, Kind::TRACE, Session::NONE, tag);
+    let payload = address::payload(call, 4)?;
+    send_raw_call(call, to, kind, payload)
+}
+
+fn send_raw_call(call: &mut Call, to: Destination, kind: Kind, payload: Payload) -> NativeResult {
+    let session = call.vm().sessions.allocate();
+    match deliver(call, to, kind, session, payload) {
+        Ok(()) => wait_for_answer(call, session, to, continuation!(answer_raw), 0),
+        Err(error) => Err(refused(call, error, false)),
+    }
+}
+
+#[cold]
+fn refused(call: &mut Call, error: SendError, with_address: bool) -> Raise {
+    let text = address_text(call, 1);
+    let raise = match error {
+        SendError::NoService => {
+            // The log names what was meant; the script sees skynet's words.
+            if with_address {
+                call.error(format_args!("call to invalid address {text}"))
+            } else {
+                call.error(format_args!("call to invalid address"))
+            }
+        }
+        SendError::Full => call.error(format_args!("mailbox of {text} is full")),
+    };
+    drop(text);
+    raise
+}
+
+/// Suspends the running thread until the answer to `session` comes.
+#[inline]
+fn wait_for_answer(
+    call: &mut Call,
+    session: Session,
+    to: Destination,
+    then: ffi::lua_KFunction,
+    context: ffi::lua_KContext,
+) -> NativeResult {
+    let peer = match to {
+        Destination::Service(handle) => Some(handle),
+        _ => None,
+    };
+    super::thread::suspend(call, Waiting::Call { session, peer }, 0, then, context)
+}
+
+#[inline]
+fn check_answer(call: &mut Call) -> Result<(), Raise> {
+    let vm = call.vm();
+    if !vm.trace.is_idle() {
+        if let Some(tag) = vm.current_tag() {
+            vm.log_trace(tag, "resume", "");
+        }
+    }
+    if vm.wake == Wake::Answer {
+        return Ok(());
+    }
+    Err(call.error(format_args!("call failed")))
+}
+
+pub(super) fn answer(call: &mut Call, _resumed: Resumed) -> NativeResult {
+    check_answer(call)?;
+    let bytes = call.vm().message.bytes;
+    // SAFETY: the bytes live as long as the message, which is being handled.
+    let count = unsafe { seri::unpack(call, &*bytes)? };
+    Ok(Outcome::Values(count))
+}
+
+fn answer_by_script(call: &mut Call, resumed: Resumed) -> NativeResult {
+    check_answer(call)?;
+    let message = call.vm().message;
+    let class = call.vm().protocols.at(usize::try_from(resumed.context).unwrap_or(0)).class;
+    let state = call.state();
+    // SAFETY: a native has free slots.
+    unsafe {
+        ffi::lua_settop(state, 0);
+        ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, class.into());
+        ffi::lua_getfield(state, -1, c"unpack".as_ptr());
+        ffi::lua_remove(state, -2);
+    }
+    dispatch::push_message(call, message);
+    Ok(Outcome::Call(2, continuation!(all_values), 0))
+}
+
+fn all_values(call: &mut Call, _resumed: Resumed) -> NativeResult {
+    Ok(Outcome::Values(call.top()))
+}
+
+fn answer_raw(call: &mut Call, _resumed: Resumed) -> NativeResult {
+    check_answer(call)?;
+    let message = call.vm().message;
+    dispatch::push_message(call, message);
+    Ok(Outcome::Values(2))
+}
+
+/// `redirect(destination, source, type, session, message[, size])`.
+pub(super) fn redirect(call: &mut Call) -> NativeResult {
+    let to = destination(call, 1)?;
+    let (kind, _) = protocol(call, 3)?;
+    redirect_as(call, to, kind)
+}
+
+/// Sends the message at index 5 under the source at 2 and the session at 4.
+pub(crate) fn redirect_as(call: &mut Call, to: Destination, kind: Kind) -> NativeResult {
+    let source = call.check_integer(2)?;
+    let source = u32::try_from(source).ok().and_then(Handle::new);
+    let session = session(call, 4)?;
+    let payload = address::payload(call, 5)?;
+    let sent = deliver_as(call, to, Message { source, session, kind, payload });
+    answer_send(call, sent, session)
+}
+
+/// A session number at `index`.
+pub(crate) fn session(call: &mut Call, index: std::ffi::c_int) -> Result<Session, Raise> {
+    let number = call.check_integer(index)?;
+    match i32::try_from(number) {
+        Ok(number) => Ok(Session(number)),
+        Err(_) => Err(call.argument(index, format_args!("session {number} does not fit 32 bits"))),
+    }
+}
+
+/// Takes the request that the running thread still has to answer.
+fn take_request(call: &mut Call) -> Result<Option<Request>, Raise> {
+    let vm = call.vm();
+    let Some(id) = vm.current else {
+        return Err(call.error(format_args!("No session")));
+    };
+    let thread = &mut vm.threads[id];
+    if let Some(request) = thread.request.take() {
+        return Ok(Some(request));
+    }
+    // A message that was only sent needs no answer; a second answer is a mistake.
+    match thread.context {
+        Some(context) if !context.session.expects_answer() => Ok(None),
+        _ => Err(call.error(format_args!("No session"))),
+    }
+}
+
+/// Sends an answer; true when the requester is still there.
+fn send_answer(call: &mut Call, request: Request, kind: Kind, payload: Payload) -> bool {
+    let vm = call.vm();
+    if !vm.trace.is_idle() {
+        if let Some(tag) = vm.current_tag() {
+            vm.log_trace(tag, if kind == Kind::ERROR { "error" } else { "response" }, "");
+        }
+    }
+    let Some(source) = request.source else { return false };
+    deliver(call, Destination::Service(source), kind, request.session, payload).is_ok()
+}
+
+/// `ret([message[, size]])`: answers the current request.
+pub(super) fn ret(call: &mut Call) -> NativeResult {
+    let request = take_request(call)?;
+    let payload = address::payload(call, 1)?;
+    let sent = request.is_some_and(|request| send_answer(call, request, Kind::RESPONSE, payload));
+    call.answer_boolean(sent)
+}
+
+/// `retpack(...)`: `ret(pack(...))`.
+pub(super) fn retpack(call: &mut Call) -> NativeResult {
+    let payload = packed_from(call, 1)?;
+    let sent = match take_request(call) {
+        Ok(Some(request)) => send_answer(call, request, Kind::RESPONSE, payload),
+        Ok(None) => false,
+        Err(raise) => {
+            drop(payload);
+            return Err(raise);
+        }
+    };
+    call.answer_boolean(sent)
+}
+
+/// `ignoreret()`: the current request will not be answered by its handler.
+pub(super) fn ignore_ret(call: &mut Call) -> NativeResult {
+    let vm = call.vm();
+    if let Some(id) = vm.current {
+        vm.threads[id].request = None;
+        vm.threads[id].context = None;
+    }
+    NOTHING
+}
+
+/// `context()`: session and source of the current request.
+pub(super) fn context(call: &mut Call) -> NativeResult {
+    let vm = call.vm();
+    let Some(context) = vm.current.and_then(|id| vm.threads[id].context) else {
+        return NOTHING;
+    };
+    call.push_integer(context.session.0.into());
+    call.push_integer(context.source.map_or(0, Handle::number).into());
+    Ok(Outcome::Values(2))
+}
+
+/// `response([pack])`: a closure that answers the current request later.
+pub(super) fn response(call: &mut Call) -> NativeResult {
+    let vm = call.vm();
+    let Some(id) = vm.current else {
+        return Err(call.plain_error(format_args!("no session")));
+    };
+    let thread = &mut vm.threads[id];
+    let request = thread.request.take();
+    let number = match (request, thread.context) {
+        (Some(request), _) => vm.responses.open(request),
+        (None, Some(context)) if !context.session.expects_answer() => {
+            // SAFETY: pushing a function without upvalues allocates nothing.
+            unsafe { ffi::lua_pushcfunction(call.state(), native!(no_response)) };
+            return Ok(Outcome::Values(1));
+        }
+        _ => return Err(call.plain_error(format_args!("no session"))),
+    };
+    let state = call.state();
+    // SAFETY: a native has free slots; if the closure cannot be made, the request stays open and
+    // is answered with an error when the service ends.
+    unsafe {
+        ffi::lua_settop(state, 1);
+        call.push_integer(number);
+        ffi::lua_insert(state, 1);
+        ffi::lua_pushcclosure(state, native!(respond), 2);
+    }
+    Ok(Outcome::Values(1))
+}
+
+fn no_response(_call: &mut Call) -> NativeResult {
+    NOTHING
+}
+
+/// The closure of `response`: upvalue 1 is its number, upvalue 2 the pack function or nil.
+fn respond(call: &mut Call) -> NativeResult {
+    let number = call.integer(ffi::lua_upvalueindex(1)).unwrap_or(0);
+    let Some(OpenResponse { request, wanted }) = call.vm().responses.get(number) else {
+        if call.string(1) == Some(b"TEST") {
+            return call.answer_boolean(false);
+        }
+        return Err(call.error(format_args!("Can't response more than once")));
+    };
+    let source = request.source;
+    let alive = wanted && source.is_some_and(|source| call.vm().route(source).is_some());
+    if call.string(1) == Some(b"TEST") {
+        return call.answer_boolean(alive);
+    }
+    if !alive {
+        call.vm().responses.take(number);
+        return call.answer_boolean(false);
+    }
+    if !call.boolean(1) {
+        call.vm().responses.take(number);
+        let sent = send_answer(call, request, Kind::ERROR, Payload::EMPTY);
+        return call.answer_boolean(sent);
+    }
+    // Packing may fail; the response is then still open.
+    let payload = if call.kind(ffi::lua_upvalueindex(2)) == ffi::LUA_TNIL {
+        packed_from(call, 2)?
+    } else {
+        let state = call.state();
+        // SAFETY: a native has free slots; `pack` may raise, nothing here has a destructor.
+        unsafe {
+            ffi::lua_pushvalue(state, ffi::lua_upvalueindex(2));
+            ffi::lua_replace(state, 1);
+            ffi::lua_callk(state, call.top() - 1, 2, 0, None);
+        }
+        address::payload(call, 1)?
+    };
+    call.vm().responses.take(number);
+    let sent = send_answer(call, request, Kind::RESPONSE, payload);
+    call.answer_boolean(sent)
+}
+
+/// `term(address)`: treats it as gone: pending calls to it fail.
+pub(super) fn term(call: &mut Call) -> NativeResult {
+    let number = call.check_integer(1)?;
+    if let Some(peer) = u32::try_from(number).ok().and_then(Handle::new) {
+        call.vm().peer_gone(peer);
+    }
+    NOTHING
+}
+
+/// Registers a waiter for a session that an answer will come to.
+pub(crate) fn note_waiter(call: &mut Call, session: Session) {
+    let vm = call.vm();
+    if let Some(id) = vm.current {
+        vm.sessions.insert(session, Waiter::Thread(id));
+    }
+}

@@ -1,0 +1,142 @@
+//! `skynet`: message types and their handlers.
+
+use std::ffi::c_int;
+
+use mlua::ffi;
+
+use crate::kernel::Kind;
+use crate::vm::native::{Call, Lossy, NOTHING, NativeResult, Outcome, Raise};
+use crate::vm::session::NO_REFERENCE;
+
+/// `register_protocol{name=, id=, pack=, unpack=, dispatch=}`.
+pub(super) fn register_protocol(call: &mut Call) -> NativeResult {
+    call.check_type(1, ffi::LUA_TTABLE)?;
+    let state = call.state();
+    // SAFETY: a native has free slots; fields may be metamethods, nothing here has a destructor.
+    unsafe {
+        ffi::lua_settop(state, 1);
+        ffi::lua_getfield(state, 1, c"name".as_ptr());
+        ffi::lua_getfield(state, 1, c"id".as_ptr());
+    }
+    let id = call.integer(3).and_then(|id| u8::try_from(id).ok());
+    if call.string(2).is_none() || id.is_none() {
+        return Err(call.plain_error(format_args!(
+            "assertion failed! (register_protocol: a name and an id of 0..255 are needed)"
+        )));
+    }
+    let name: *const [u8] = call.string(2).unwrap_or_default();
+    let kind = Kind(id.unwrap_or_default());
+    // SAFETY: the name stays on the stack.
+    let name = unsafe { &*name };
+    let protocols = &call.vm().protocols;
+    if protocols.by_name(name).is_some() || protocols.by_kind(kind).is_some() {
+        let name = Lossy(name);
+        return Err(call.plain_error(format_args!(
+            "assertion failed! (register_protocol: name '{name}' or id {} is taken)",
+            kind.0
+        )));
+    }
+    let table = call.vm().references.protocols;
+    // SAFETY: as above; the class is anchored before Rust knows of it.
+    unsafe {
+        ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, table.into());
+        ffi::lua_pushvalue(state, 2);
+        ffi::lua_pushvalue(state, 1);
+        ffi::lua_rawset(state, 4);
+        ffi::lua_pushvalue(state, 1);
+        ffi::lua_rawseti(state, 4, kind.0.into());
+        ffi::lua_pushvalue(state, 1);
+        let class = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
+        call.vm().protocols.add(name, kind, class);
+    }
+    NOTHING
+}
+
+/// `dispatch(type [, f])`: sets the handler; returns the one before.
+pub(super) fn dispatch(call: &mut Call) -> NativeResult {
+    let position = match call.string(1).map(std::ptr::from_ref::<[u8]>) {
+        // SAFETY: the name stays on the stack.
+        Some(name) => call.vm().protocols.by_name(unsafe { &*name }),
+        None => {
+            let id = call.integer(1).and_then(|id| u8::try_from(id).ok());
+            id.and_then(|id| call.vm().protocols.by_kind(Kind(id)))
+        }
+    };
+    let sets = !call.is_none_or_nil(2);
+    let Some(position) = position else {
+        if !sets {
+            return call.answer_nil();
+        }
+        let text = unknown_type(call);
+        return Err(text);
+    };
+    let protocol = call.vm().protocols.at(position);
+    let (native, class, before) = (protocol.is_native(), protocol.class, protocol.dispatch);
+    let state = call.state();
+    // SAFETY: a native has free slots; nothing here has a destructor.
+    unsafe {
+        ffi::lua_settop(state, 2);
+        if native {
+            if before == NO_REFERENCE {
+                ffi::lua_pushnil(state);
+            } else {
+                ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, before.into());
+            }
+            if sets {
+                ffi::lua_pushvalue(state, 2);
+                let reference = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
+                call.vm().protocols.at_mut(position).dispatch = reference;
+                ffi::luaL_unref(state, ffi::LUA_REGISTRYINDEX, before);
+            }
+        } else {
+            ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, class.into());
+            ffi::lua_getfield(state, 3, c"dispatch".as_ptr());
+            if sets {
+                ffi::lua_pushvalue(state, 2);
+                ffi::lua_setfield(state, 3, c"dispatch".as_ptr());
+            }
+        }
+    }
+    Ok(Outcome::Values(1))
+}
+
+fn unknown_type(call: &mut Call) -> Raise {
+    let name: *const [u8] = call.string(1).unwrap_or(b"?");
+    // SAFETY: the name stays on the stack.
+    let name = Lossy(unsafe { &*name });
+    call.error(format_args!("unknown message type '{name}' (see skynet.register_protocol)"))
+}
+
+/// `dispatch_unknown_request(f)`: what happens to a request that has no handler.
+pub(super) fn dispatch_unknown_request(call: &mut Call) -> NativeResult {
+    let before = call.vm().references.unknown_request;
+    let reference = replace_reference(call, before)?;
+    call.vm().references.unknown_request = reference;
+    Ok(Outcome::Values(1))
+}
+
+/// `dispatch_unknown_response(f)`: what happens to an answer nobody waits for.
+pub(super) fn dispatch_unknown_response(call: &mut Call) -> NativeResult {
+    let before = call.vm().references.unknown_response;
+    let reference = replace_reference(call, before)?;
+    call.vm().references.unknown_response = reference;
+    Ok(Outcome::Values(1))
+}
+
+/// Refers to the function at index 1; leaves the one behind `before`, or nil, on the stack.
+pub(super) fn replace_reference(call: &mut Call, before: c_int) -> Result<c_int, Raise> {
+    call.check_type(1, ffi::LUA_TFUNCTION)?;
+    let state = call.state();
+    // SAFETY: a native has free slots.
+    unsafe {
+        ffi::lua_settop(state, 1);
+        let reference = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
+        if before == NO_REFERENCE {
+            ffi::lua_pushnil(state);
+        } else {
+            ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, before.into());
+            ffi::luaL_unref(state, ffi::LUA_REGISTRYINDEX, before);
+        }
+        Ok(reference)
+    }
+}

@@ -1,0 +1,143 @@
+//! Boot: from a configuration to a running node.
+//!
+//! Order, as skynet's: environment, log service (handle 1, `.logger`), bootstrap service, then
+//! the workers start.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::bindings::BUILTIN;
+use crate::config::{Config, Settings};
+use crate::kernel::log::Logger;
+use crate::kernel::node::Factory;
+use crate::kernel::{Clock, Kind, Launch, Message, Node, NodeOptions, Payload, Session};
+use crate::sandbox::Sandbox;
+use crate::vm::cache::Cache;
+use crate::vm::dispatch::LuaActor;
+use crate::vm::interrupt;
+use crate::vm::state::{Paths, Shared};
+
+/// The last folders of the path of skynet's own loader. A configuration that names it means the
+/// loader that is built in here.
+const SKYNET_LOADER: &str = "lualib/loader.lua";
+
+/// Why a node could not start.
+#[derive(Debug)]
+pub enum BootError {
+    /// The log service could not be launched.
+    Logger(String),
+    /// The first service could not be launched.
+    Bootstrap(String),
+}
+
+impl fmt::Display for BootError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Logger(service) => write!(formatter, "Can't launch {service} service"),
+            Self::Bootstrap(line) => write!(formatter, "Bootstrap error : {line}"),
+        }
+    }
+}
+
+impl std::error::Error for BootError {}
+
+/// Builds a node from its configuration and starts it.
+///
+/// # Errors
+/// When the log service or the first service cannot be launched.
+pub fn start(config: &Config, sandbox: Sandbox, clock: Clock) -> Result<Arc<Node>, BootError> {
+    interrupt::install();
+    let settings = &config.settings;
+    let node = Node::new(
+        NodeOptions {
+            threads: settings.thread,
+            harbor: settings.harbor,
+            profile: settings.profile,
+            endless_warning: settings.endless_warning,
+            max_services: sandbox.services(),
+            message_log_directory: settings.logpath.clone(),
+            clock,
+            poke: interrupt::poke,
+        },
+        factories(settings, sandbox),
+    );
+    for (key, value) in &config.environment {
+        node.set_environment(key, value);
+    }
+    start_logger(&node, settings)?;
+    for warning in &config.warnings {
+        node.log(None, warning);
+    }
+    let line = settings.bootstrap.as_str();
+    let (kind, arguments) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
+    if node.launch(kind, arguments.trim_start()).is_err() {
+        return Err(BootError::Bootstrap(line.to_owned()));
+    }
+    node.start();
+    Ok(node)
+}
+
+fn start_logger(node: &Arc<Node>, settings: &Settings) -> Result<(), BootError> {
+    let argument = settings.logger.as_deref().unwrap_or_default().to_string_lossy().into_owned();
+    let launched = node.launch(&settings.logservice, &argument);
+    let Ok(logger) = launched else {
+        return Err(BootError::Logger(settings.logservice.clone()));
+    };
+    node.registry.name(b"logger", logger.handle);
+    node.set_logger(logger.handle);
+    Ok(())
+}
+
+fn factories(settings: &Settings, sandbox: Sandbox) -> HashMap<&'static str, Factory> {
+    let shared = Arc::new(Shared {
+        cache: Cache::new(),
+        sandbox,
+        paths: paths(settings),
+        library: &BUILTIN,
+    });
+    let lua: Factory = Box::new(move |node, service, arguments| {
+        Ok(Launch {
+            actor: Box::new(LuaActor::new(node, service, &shared, arguments)),
+            first: Some(Message::empty(None, Session::NONE, Kind::TEXT)),
+        })
+    });
+    let logger: Factory = Box::new(|_, _, arguments| {
+        let logger = if arguments.is_empty() {
+            Logger::stdout()
+        } else {
+            Logger::file(Path::new(arguments)).map_err(|error| format!("{arguments}: {error}"))?
+        };
+        Ok(Launch { actor: Box::new(logger), first: None })
+    });
+    HashMap::from([("snlua", lua), ("logger", logger)])
+}
+
+fn paths(settings: &Settings) -> Paths {
+    let bytes = |path: &Path| path.as_os_str().as_bytes().to_vec();
+    let own_loader = !settings.lualoader.ends_with(SKYNET_LOADER);
+    Paths {
+        luaservice: settings.luaservice.as_bytes().to_vec(),
+        lua_path: settings.lua_path.as_bytes().to_vec(),
+        lua_cpath: settings.lua_cpath.as_bytes().to_vec(),
+        names_lua_cpath: settings.lua_cpath_named,
+        preload: settings.preload.as_deref().map(bytes),
+        loader: own_loader.then(|| bytes(&settings.lualoader)),
+        working_directory: std::env::current_dir().unwrap_or_else(|_| "/".into()),
+    }
+}
+
+/// Asks the log service to open its file anew.
+pub fn reopen_log(node: &Node) {
+    if let Some(logger) = node.logger() {
+        let message = Message {
+            source: None,
+            session: Session::NONE,
+            kind: Kind::SYSTEM,
+            payload: Payload::EMPTY,
+        };
+        let _ = node.send_to(logger, message);
+    }
+}

@@ -1,0 +1,3 @@
+//! Codecs: bytes in, bytes out. They know no Lua, no sockets and no runtime.
+
+pub mod seri;

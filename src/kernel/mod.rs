@@ -1,0 +1,24 @@
+//! The kernel: services, their mailboxes, the workers that run them, timers, names, log.
+//!
+//! It knows no Lua and no sockets: an actor is a trait object, a payload is bytes.
+
+pub mod clock;
+pub mod handle;
+pub mod log;
+pub mod mailbox;
+pub mod message;
+mod message_log;
+pub mod node;
+mod progress;
+pub mod registry;
+pub mod scheduler;
+pub mod service;
+mod sync;
+mod ticker;
+pub mod timer;
+
+pub use clock::Clock;
+pub use handle::Handle;
+pub use message::{Kind, Message, Payload, Session};
+pub use node::{Interrupt, Launch, Node, NodeOptions, SendError};
+pub use service::{Actor, Inbox, Service};

@@ -1,0 +1,299 @@
+//! Scheduler: the workers, their run queues, and who sleeps.
+//!
+//! Every worker has a queue of its own; a service that is woken goes to the queue of the worker
+//! that woke it, because the message is warm in that core's cache. Other workers steal from a
+//! queue only when it holds more than one service, or when its worker has been busy with one
+//! message since the last tick (`ticker.rs`): a lone ping-pong stays on one core, and nobody
+//! waits behind a stuck service.
+//!
+//! Invariant: a service is in at most one queue (the mailbox counter sees to it). A worker parks
+//! only after it has announced so and looked once more, so no wake-up is lost.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::Thread;
+
+use crossbeam_deque::{Injector, Steal, Stealer, Worker as Queue};
+
+use super::progress::Progress;
+use super::service::Service;
+
+/// Workers that may be added while others are stuck in a message, beyond the configured number.
+/// It bounds the threads a node can grow to; a stuck worker beyond it costs capacity.
+pub const MAX_REPLACEMENTS: usize = 16;
+
+/// Rounds of looking for work before a worker parks. Short, since the cores are shared with the
+/// I/O threads; long enough to catch the answer of a service on another core.
+const SEARCH_ROUNDS: usize = 32;
+
+/// One worker's place: what others may see of it.
+pub(super) struct Seat {
+    pub(super) progress: Progress,
+    /// Busy with one message since the last tick.
+    pub(super) stalled: AtomicBool,
+    stealer: Stealer<Arc<Service>>,
+    /// Until the worker's thread takes it.
+    queue: Mutex<Option<Queue<Arc<Service>>>>,
+    /// The thread that works here now.
+    thread: Mutex<Option<Occupant>>,
+}
+
+struct Occupant {
+    thread: Thread,
+    native: libc::pthread_t,
+}
+
+impl Seat {
+    fn new() -> Self {
+        let queue = Queue::new_fifo();
+        Self {
+            progress: Progress::default(),
+            stalled: AtomicBool::new(false),
+            stealer: queue.stealer(),
+            queue: Mutex::new(Some(queue)),
+            thread: Mutex::default(),
+        }
+    }
+
+    fn unpark(&self) {
+        if let Some(occupant) = &*self.thread.lock().unwrap_or_else(PoisonError::into_inner) {
+            occupant.thread.unpark();
+        }
+    }
+
+    /// Calls `poke` with the worker's thread, which cannot end meanwhile.
+    pub(super) fn with_thread(&self, poke: impl FnOnce(libc::pthread_t)) {
+        if let Some(occupant) = &*self.thread.lock().unwrap_or_else(PoisonError::into_inner) {
+            poke(occupant.native);
+        }
+    }
+
+    /// True when no worker sits here.
+    pub(super) fn is_free(&self) -> bool {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+}
+
+/// Run queues of one node.
+pub(super) struct Scheduler {
+    /// Work from threads that are no workers.
+    injector: Injector<Arc<Service>>,
+    pub(super) seats: Box<[Seat]>,
+    /// Seats whose worker is parked.
+    parked: Mutex<Vec<usize>>,
+    parked_count: AtomicUsize,
+    /// Workers awake and looking for work; while one is, no other need be woken.
+    searching: AtomicUsize,
+    stopping: AtomicBool,
+}
+
+/// What the worker of this thread needs at hand.
+struct Local {
+    scheduler: *const Scheduler,
+    queue: Queue<Arc<Service>>,
+}
+
+thread_local! {
+    static LOCAL: RefCell<Option<Rc<Local>>> = const { RefCell::new(None) };
+}
+
+impl Scheduler {
+    pub(super) fn new(threads: usize) -> Self {
+        Self {
+            injector: Injector::new(),
+            seats: (0..threads + MAX_REPLACEMENTS).map(|_| Seat::new()).collect(),
+            parked: Mutex::default(),
+            parked_count: AtomicUsize::new(0),
+            searching: AtomicUsize::new(0),
+            stopping: AtomicBool::new(false),
+        }
+    }
+
+    /// Puts a service that has just become runnable into a queue.
+    #[inline]
+    pub(super) fn schedule(&self, service: Arc<Service>) {
+        let left = LOCAL.with_borrow(|local| match local {
+            Some(local) if std::ptr::eq(local.scheduler, self) => {
+                local.queue.push(service);
+                if local.queue.len() > 1 {
+                    self.wake_one();
+                }
+                None
+            }
+            _ => Some(service),
+        });
+        if let Some(service) = left {
+            self.injector.push(service);
+            std::sync::atomic::fence(Ordering::SeqCst);
+            self.wake_one();
+        }
+    }
+
+    /// Wakes a parked worker unless one is looking for work already.
+    #[inline]
+    pub(super) fn wake_one(&self) {
+        if self.parked_count.load(Ordering::SeqCst) > 0
+            && self.searching.load(Ordering::SeqCst) == 0
+        {
+            self.wake_parked();
+        }
+    }
+
+    #[cold]
+    fn wake_parked(&self) {
+        let seat = {
+            let mut parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(seat) = parked.pop() else { return };
+            self.parked_count.store(parked.len(), Ordering::SeqCst);
+            // The woken worker starts out searching; counted here so that nobody else is woken
+            // for the same work in between.
+            self.searching.fetch_add(1, Ordering::SeqCst);
+            seat
+        };
+        self.seats[seat].unpark();
+    }
+
+    /// True when some service waits in a queue that its worker does not get to.
+    pub(super) fn has_waiting_work(&self) -> bool {
+        !self.injector.is_empty() || self.seats.iter().any(|seat| !seat.stealer.is_empty())
+    }
+
+    /// Number of parked workers.
+    pub(super) fn parked(&self) -> usize {
+        self.parked_count.load(Ordering::SeqCst)
+    }
+
+    /// Makes every worker leave its loop.
+    pub(super) fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        self.seats.iter().for_each(Seat::unpark);
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// The loop of the worker in `seat`: runs services until the node stops, or until `surplus`
+    /// says that this worker is no longer needed.
+    pub(super) fn work(
+        &self,
+        seat: usize,
+        run: &mut dyn FnMut(&Arc<Service>) -> bool,
+        on_idle: &mut dyn FnMut(),
+        surplus: &dyn Fn() -> bool,
+    ) {
+        let place = &self.seats[seat];
+        let Some(queue) = place.queue.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+            return;
+        };
+        // SAFETY: `pthread_self` has no preconditions.
+        let native = unsafe { libc::pthread_self() };
+        *place.thread.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(Occupant { thread: std::thread::current(), native });
+        let local = Rc::new(Local { scheduler: self, queue });
+        LOCAL.set(Some(Rc::clone(&local)));
+        while !self.is_stopping() && !surplus() {
+            let found = local.queue.pop().or_else(|| self.search(seat, &local.queue));
+            if let Some(service) = found {
+                if run(&service) {
+                    // More is pending: back to the end of the queue, so that others get a turn.
+                    local.queue.push(service);
+                    if local.queue.len() > 1 {
+                        self.wake_one();
+                    }
+                }
+            } else {
+                on_idle();
+                self.park(seat);
+            }
+        }
+        LOCAL.set(None);
+        // What is left is for the others, and the seat for a later worker.
+        while let Some(service) = local.queue.pop() {
+            self.injector.push(service);
+        }
+        *place.thread.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        if let Ok(Local { queue, .. }) = Rc::try_unwrap(local) {
+            *place.queue.lock().unwrap_or_else(PoisonError::into_inner) = Some(queue);
+        }
+        self.wake_one();
+    }
+
+    fn search(&self, seat: usize, queue: &Queue<Arc<Service>>) -> Option<Arc<Service>> {
+        self.searching.fetch_add(1, Ordering::SeqCst);
+        let mut found = None;
+        for _ in 0..SEARCH_ROUNDS {
+            found = self.steal(seat, queue);
+            if found.is_some() || self.is_stopping() {
+                break;
+            }
+            std::hint::spin_loop();
+        }
+        self.searching.fetch_sub(1, Ordering::SeqCst);
+        if found.is_some() && (queue.len() > 1 || !self.injector.is_empty()) {
+            // This worker was the one looking; what it leaves behind needs another.
+            self.wake_one();
+        }
+        found
+    }
+
+    fn steal(&self, seat: usize, queue: &Queue<Arc<Service>>) -> Option<Arc<Service>> {
+        if let Some(service) = retry(|| self.injector.steal_batch_and_pop(queue)) {
+            return Some(service);
+        }
+        let count = self.seats.len();
+        (1..count).map(|step| &self.seats[(seat + step) % count]).find_map(|victim| {
+            match victim.stealer.len() {
+                0 => None,
+                1 if !victim.stalled.load(Ordering::Relaxed) => None,
+                _ => retry(|| victim.stealer.steal()),
+            }
+        })
+    }
+
+    fn park(&self, seat: usize) {
+        {
+            let mut parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner);
+            parked.push(seat);
+            self.parked_count.store(parked.len(), Ordering::SeqCst);
+        }
+        // Whoever adds work from now on sees the count; look once more for what came before.
+        let missed = !self.injector.is_empty()
+            || self.seats.iter().any(|other| {
+                other.stealer.len() > usize::from(!other.stalled.load(Ordering::Relaxed))
+            });
+        if missed {
+            let mut parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(position) = parked.iter().position(|other| *other == seat) {
+                parked.swap_remove(position);
+                self.parked_count.store(parked.len(), Ordering::SeqCst);
+                return;
+            }
+            // Somebody has woken this worker meanwhile and counted it as searching.
+        } else {
+            loop {
+                std::thread::park();
+                if self.is_stopping() {
+                    return;
+                }
+                let parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner);
+                if !parked.contains(&seat) {
+                    break;
+                }
+            }
+        }
+        self.searching.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+fn retry<T>(mut steal: impl FnMut() -> Steal<T>) -> Option<T> {
+    loop {
+        match steal() {
+            Steal::Success(value) => return Some(value),
+            Steal::Empty => return None,
+            Steal::Retry => std::hint::spin_loop(),
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! `node` runs skynet game servers: Lua 5.3 services on a native actor kernel.
+
+pub mod bindings;
+pub mod boot;
+pub mod cli;
+pub mod codec;
+pub mod config;
+pub mod kernel;
+pub mod sandbox;
+pub mod vm;

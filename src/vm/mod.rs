@@ -1,0 +1,249 @@
+//! The VM of one Lua service: its state, its threads, and the sessions they wait under.
+//!
+//! Invariant: a `Vm` is used by one thread at a time, the one that runs its service. While Lua
+//! runs no Rust reference to the `Vm` is alive; natives borrow it through `Call` for a moment.
+
+pub mod allocator;
+pub mod cache;
+pub mod dispatch;
+pub mod interrupt;
+pub mod loader;
+pub mod native;
+pub mod protocol;
+pub mod seri;
+pub mod session;
+pub mod state;
+pub mod thread;
+pub mod trace;
+
+use std::collections::{HashMap, VecDeque};
+use std::ffi::c_int;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::time::Instant;
+
+use mlua::ffi;
+
+use crate::kernel::{Handle, Kind, Node, Payload, Service, Session};
+use crate::sandbox::Policy;
+use allocator::Allocator;
+use native::TextBuffer;
+use protocol::Protocols;
+use session::{Responses, Sessions, Trace};
+use state::Shared;
+use thread::{ThreadId, Threads};
+
+/// Services whose addresses a VM remembers. A power of two; covers the few that most services
+/// talk to, the rest goes through the registry.
+const ROUTES: usize = 16;
+
+/// What a service does with the messages it gets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Callback {
+    /// `skynet.start` has not been called: nobody handles them.
+    None,
+    /// The native dispatcher.
+    Native,
+    /// A function of the script (`skynet.core.callback`), by its reference.
+    Script {
+        /// Reference of the function.
+        function: c_int,
+        /// The function owns the message and frees it or passes it on.
+        forward: bool,
+    },
+}
+
+/// Why a waiting thread is resumed; its continuation reads it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wake {
+    /// The answer has come; its bytes are the current message.
+    Answer,
+    /// The call has failed.
+    Failed,
+    /// A timer is over.
+    Timer,
+    /// `skynet.wakeup`.
+    Woken,
+    /// The thread is to end: whatever it waits for raises.
+    Killed,
+}
+
+/// The message being handled.
+#[derive(Clone, Copy, Debug)]
+pub struct Current {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its session.
+    pub session: Session,
+    /// Its sender.
+    pub source: Option<Handle>,
+    /// Its bytes.
+    pub bytes: *const [u8],
+}
+
+impl Current {
+    const NONE: Self =
+        Self { kind: Kind::TEXT, session: Session::NONE, source: None, bytes: &[] };
+}
+
+/// The state of one Lua service.
+pub struct Vm {
+    pub(crate) state: *mut ffi::lua_State,
+    /// Boxed, since Lua holds its address.
+    pub(crate) allocator: Box<Allocator>,
+    /// The node the service lives on.
+    pub node: Arc<Node>,
+    /// The service itself.
+    pub service: Arc<Service>,
+    /// What it has in common with the node's other Lua services.
+    pub shared: Arc<Shared>,
+    /// What the service may do.
+    pub policy: Arc<Policy>,
+    /// Texts on their way to Lua.
+    pub error_text: TextBuffer,
+    /// Values being packed.
+    pub scratch: Vec<u8>,
+    /// Its coroutines.
+    pub threads: Threads,
+    /// Who waits for which answer.
+    pub sessions: Sessions,
+    /// Answers taken over by `skynet.response`.
+    pub responses: Responses,
+    /// Message types it knows.
+    pub protocols: Protocols,
+    /// How it takes messages.
+    pub callback: Callback,
+    /// The thread that runs, if one does.
+    pub current: Option<ThreadId>,
+    /// The thread that runs the start function, until it is done.
+    pub starting: Option<ThreadId>,
+    /// Why that thread was resumed.
+    pub wake: Wake,
+    /// Set by a native that yields on behalf of the framework, so that a script's own
+    /// `coroutine.yield` can be told apart.
+    pub suspended: bool,
+    /// Coroutines being resumed from where no yield can pass (a metamethod, a sort).
+    pub blocked_resumers: usize,
+    /// Coroutines resumed inside each other right now.
+    pub resume_depth: usize,
+    /// The message being handled has overrun its time limit; it is raised out of.
+    pub interrupted: bool,
+    /// `skynet.exit` has been called.
+    pub exiting: bool,
+    /// The message being handled.
+    pub message: Current,
+    /// Blocks handed to the script as light userdata, which it still has to send or free.
+    pub blocks: HashMap<usize, Payload>,
+    /// A C module has been loaded, so pointers unknown to us are legitimate.
+    pub trusts_pointers: bool,
+    /// A coroutine that has just died, for the function that describes it.
+    pub(crate) failed: *mut ffi::lua_State,
+    /// Forked threads that have not run yet.
+    pub forks: VecDeque<ThreadId>,
+    /// Sessions of threads to be woken.
+    pub wakeups: VecDeque<Session>,
+    /// Sessions of calls that have failed.
+    pub failures: VecDeque<Session>,
+    /// Errors of the message being handled.
+    pub errors: Vec<u8>,
+    /// Timers that are set.
+    pub timers: usize,
+    /// Messages taken in this turn.
+    pub taken: usize,
+    /// When this turn began, if the node measures.
+    pub turn_began: Option<Instant>,
+    /// References of registry values that natives need at hand.
+    pub references: References,
+    /// Address of Lua's own `coroutine.yield`, to tell a script's yield from the framework's.
+    pub stock_yield: usize,
+    /// State of tracing.
+    pub trace: Trace,
+    /// A chunk being loaded, held here so that a raise does not lose it.
+    pub(crate) loading: Option<loader::Loading>,
+    routes: [Option<Arc<Service>>; ROUTES],
+}
+
+/// Registry references of a VM.
+#[derive(Clone, Copy, Debug)]
+pub struct References {
+    /// Table of wakeup tokens: token to session.
+    pub tokens: c_int,
+    /// Replacement for the report of an unknown request, or `LUA_NOREF`.
+    pub unknown_request: c_int,
+    /// Replacement for the report of an unknown response, or `LUA_NOREF`.
+    pub unknown_response: c_int,
+    /// Function behind debug INFO, or `LUA_NOREF`.
+    pub info: c_int,
+    /// The table of `skynet.init` functions not run yet, or `LUA_NOREF`.
+    pub init: c_int,
+    /// The table `skynet._proto`: classes of the message types by name and id.
+    pub protocols: c_int,
+}
+
+impl Vm {
+    /// The service behind a handle, remembered for the next time.
+    #[inline]
+    pub fn route(&mut self, handle: Handle) -> Option<&Arc<Service>> {
+        let slot = handle.number() as usize % ROUTES;
+        let known = matches!(
+            &self.routes[slot],
+            Some(service) if service.handle == handle && !service.is_retired()
+        );
+        if !known {
+            self.routes[slot] = Some(self.node.registry.find(handle)?);
+        }
+        self.routes[slot].as_ref()
+    }
+
+    /// Borrows the VM, giving out the parts that sending needs.
+    #[inline]
+    pub fn route_with_node(&mut self, handle: Handle) -> Option<(&Arc<Service>, &Node)> {
+        self.route(handle)?;
+        let slot = handle.number() as usize % ROUTES;
+        self.routes[slot].as_ref().map(|service| (service, &*self.node))
+    }
+
+    /// Own handle.
+    #[inline]
+    pub fn handle(&self) -> Handle {
+        self.service.handle
+    }
+
+    /// Bytes of the Lua state.
+    pub fn memory(&self) -> usize {
+        self.allocator.used()
+    }
+
+    /// The allocator, for limits.
+    pub fn allocator(&mut self) -> &mut Allocator {
+        &mut self.allocator
+    }
+
+    /// Logs a line of this service.
+    pub fn log(&self, text: &str) {
+        self.node.log(Some(self.handle()), text);
+    }
+}
+
+/// A pointer to a VM that is live for as long as the pointer is used: the service holds the box,
+/// and everything that uses the pointer runs inside one of the service's turns.
+#[derive(Clone, Copy)]
+pub struct VmPointer(NonNull<Vm>);
+
+impl VmPointer {
+    /// The pointer to a VM at hand.
+    pub fn of(vm: &mut Vm) -> Self {
+        Self(NonNull::from(vm))
+    }
+
+    /// Borrows the VM for a moment; not across anything that runs Lua.
+    ///
+    /// # Safety
+    /// No other borrow is alive, and the VM is.
+    #[inline(always)]
+    #[allow(clippy::mut_from_ref, reason = "the pointer is a capability; see the type")]
+    unsafe fn get<'a>(self) -> &'a mut Vm {
+        // SAFETY: the caller's promise.
+        unsafe { &mut *self.0.as_ptr() }
+    }
+}

@@ -1,0 +1,245 @@
+//! Lua values to bytes and back, by the format of `codec/seri.rs`.
+//!
+//! Invariant: the output buffer belongs to the VM, so a raise from a `__pairs` metamethod leaks
+//! nothing; a nested use of the buffer by such a metamethod leaves what was written before alone.
+
+use std::ffi::{c_int, c_void};
+
+use mlua::ffi;
+
+use super::native::{Call, Raise};
+use crate::codec::seri::{self, Item, MAX_DEPTH, Reader};
+
+/// Nesting that reading accepts. Nothing deeper is ever written; bytes that ask for more are no
+/// stream of ours.
+const MAX_READ_DEPTH: usize = 2 * MAX_DEPTH;
+
+/// Packs the values from stack index `first` to the top into the VM's scratch buffer, behind what
+/// is there. The result is where they start; the caller takes them from there.
+#[inline]
+pub fn pack(call: &mut Call, first: c_int) -> Result<usize, Raise> {
+    let start = call.vm().scratch.len();
+    let top = call.top();
+    for index in first..=top {
+        if let Err(raise) = pack_value(call, index, 0) {
+            call.vm().scratch.truncate(start);
+            return Err(raise);
+        }
+    }
+    Ok(start)
+}
+
+#[inline]
+fn pack_value(call: &mut Call, index: c_int, depth: usize) -> Result<(), Raise> {
+    let state = call.state();
+    match call.kind(index) {
+        ffi::LUA_TSTRING => {
+            let mut length = 0;
+            // SAFETY: it is a string; it stays on the stack while its bytes are copied.
+            let bytes = unsafe {
+                let start = ffi::lua_tolstring(state, index, &raw mut length);
+                std::slice::from_raw_parts(start.cast(), length)
+            };
+            if !seri::put_string(&mut call.vm().scratch, bytes) {
+                return Err(fail(call, format_args!("string of {length} bytes is too long to serialize")));
+            }
+        }
+        ffi::LUA_TNUMBER => {
+            let mut is_integer = 0;
+            // SAFETY: reading a number on the stack.
+            unsafe {
+                if ffi::lua_isinteger(state, index) != 0 {
+                    let value = ffi::lua_tointegerx(state, index, &raw mut is_integer);
+                    seri::put_integer(&mut call.vm().scratch, value);
+                } else {
+                    let value = ffi::lua_tonumberx(state, index, &raw mut is_integer);
+                    seri::put_float(&mut call.vm().scratch, value);
+                }
+            }
+        }
+        ffi::LUA_TBOOLEAN => {
+            let value = call.boolean(index);
+            seri::put_boolean(&mut call.vm().scratch, value);
+        }
+        ffi::LUA_TNIL => seri::put_nil(&mut call.vm().scratch),
+        ffi::LUA_TTABLE => pack_table(call, index, depth + 1)?,
+        ffi::LUA_TLIGHTUSERDATA => {
+            let value = call.pointer(index) as u64;
+            seri::put_pointer(&mut call.vm().scratch, value);
+        }
+        _ => {
+            let name = call.type_name(index);
+            return Err(fail(call, format_args!("Unsupport type {name} to serialize")));
+        }
+    }
+    Ok(())
+}
+
+fn pack_table(call: &mut Call, index: c_int, depth: usize) -> Result<(), Raise> {
+    if depth > MAX_DEPTH {
+        return Err(fail(call, format_args!("serialize can't pack too depth table")));
+    }
+    call.reserve(8)?;
+    let state = call.state();
+    // SAFETY: `index` is a table; there is room for the values pushed here; raw access raises
+    // nothing but for lack of memory.
+    unsafe {
+        let index = ffi::lua_absindex(state, index);
+        if ffi::luaL_getmetafield(state, index, c"__pairs".as_ptr()) != ffi::LUA_TNIL {
+            return pack_with_pairs(call, index, depth);
+        }
+        let length = ffi::lua_rawlen(state, index);
+        seri::put_table(&mut call.vm().scratch, length);
+        let array = i64::try_from(length).unwrap_or(i64::MAX);
+        for position in 1..=array {
+            ffi::lua_rawgeti(state, index, position);
+            pack_value(call, -1, depth)?;
+            ffi::lua_pop(state, 1);
+        }
+        ffi::lua_pushnil(state);
+        while ffi::lua_next(state, index) != 0 {
+            let of_array = call.integer(-2).is_some_and(|key| (1..=array).contains(&key))
+                && ffi::lua_isinteger(state, -2) != 0;
+            if !of_array {
+                pack_value(call, -2, depth)?;
+                pack_value(call, -1, depth)?;
+            }
+            ffi::lua_pop(state, 1);
+        }
+        seri::put_nil(&mut call.vm().scratch);
+    }
+    Ok(())
+}
+
+/// Packs what the `__pairs` metamethod on top of the stack iterates over.
+fn pack_with_pairs(call: &mut Call, index: c_int, depth: usize) -> Result<(), Raise> {
+    let state = call.state();
+    seri::put_table(&mut call.vm().scratch, 0);
+    let mark = call.vm().scratch.len();
+    // SAFETY: the metamethod and its results are on top of the stack; it may raise or use the
+    // buffer, which the VM owns and `truncate` restores.
+    unsafe {
+        ffi::lua_pushvalue(state, index);
+        ffi::lua_callk(state, 1, 3, 0, None);
+        call.vm().scratch.truncate(mark);
+        loop {
+            let mark = call.vm().scratch.len();
+            ffi::lua_pushvalue(state, -3);
+            ffi::lua_pushvalue(state, -3);
+            ffi::lua_pushvalue(state, -3);
+            ffi::lua_callk(state, 2, 2, 0, None);
+            call.vm().scratch.truncate(mark);
+            // iterator, state, old key, new key, value
+            if call.kind(-2) == ffi::LUA_TNIL {
+                ffi::lua_pop(state, 5);
+                break;
+            }
+            pack_value(call, -2, depth)?;
+            pack_value(call, -1, depth)?;
+            ffi::lua_pop(state, 1);
+            ffi::lua_remove(state, -2);
+        }
+    }
+    seri::put_nil(&mut call.vm().scratch);
+    Ok(())
+}
+
+#[cold]
+fn fail(call: &mut Call, text: std::fmt::Arguments<'_>) -> Raise {
+    call.error(text)
+}
+
+/// Pushes the values that `bytes` hold; returns how many.
+///
+/// # Safety
+/// `bytes` stay valid although Lua may run finalizers meanwhile: they belong to a Lua string on
+/// the stack, to the message being handled, or to a block that the caller does not free before.
+#[inline]
+pub unsafe fn unpack(call: &mut Call, bytes: &[u8]) -> Result<c_int, Raise> {
+    let mut reader = Reader::new(bytes);
+    let mut count = 0;
+    while !reader.is_at_end() {
+        if count % 16 == 0 {
+            call.reserve(16 + 8)?;
+        }
+        // Reading the item and pushing it are one step, so the stack grows by one each time.
+        if push_item(call, &mut reader, 0).is_err() {
+            return Err(invalid(call, &reader));
+        }
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// The reader stopped in the middle of a value, or the stack is full.
+struct Stopped;
+
+#[inline]
+fn push_item(call: &mut Call, reader: &mut Reader<'_>, depth: usize) -> Result<(), Stopped> {
+    let item = reader.next_item().map_err(|_| Stopped)?;
+    push_value(call, reader, item, depth)
+}
+
+#[inline]
+fn push_value(
+    call: &mut Call,
+    reader: &mut Reader<'_>,
+    item: Item<'_>,
+    depth: usize,
+) -> Result<(), Stopped> {
+    match item {
+        Item::Nil => call.push_nil(),
+        Item::Boolean(value) => call.push_boolean(value),
+        Item::Integer(value) => call.push_integer(value),
+        Item::Float(value) => call.push_number(value),
+        Item::String(value) => call.push_bytes(value),
+        // SAFETY: a light userdata is any pointer; room was reserved.
+        Item::Pointer(value) => unsafe {
+            ffi::lua_pushlightuserdata(call.state(), value as usize as *mut c_void);
+        },
+        Item::Table(array) => return push_table(call, reader, array, depth + 1),
+    }
+    Ok(())
+}
+
+fn push_table(
+    call: &mut Call,
+    reader: &mut Reader<'_>,
+    array: usize,
+    depth: usize,
+) -> Result<(), Stopped> {
+    // Each value takes at least a byte, so a length beyond the input is a lie; refusing it here
+    // keeps a few bytes from asking for gigabytes.
+    if depth > MAX_READ_DEPTH || array > reader.left() || call.reserve(8).is_err() {
+        return Err(Stopped);
+    }
+    let state = call.state();
+    // SAFETY: room was reserved; the table is on the stack while it is filled.
+    unsafe {
+        ffi::lua_createtable(state, c_int::try_from(array).unwrap_or(0), 0);
+        for position in 1..=array {
+            push_item(call, reader, depth)?;
+            ffi::lua_rawseti(state, -2, i64::try_from(position).unwrap_or(i64::MAX));
+        }
+        loop {
+            let key = reader.next_item().map_err(|_| Stopped)?;
+            if matches!(key, Item::Nil) {
+                return Ok(());
+            }
+            if matches!(key, Item::Float(value) if value.is_nan()) {
+                // Lua cannot use it as a key; no Lua has written it.
+                return Err(Stopped);
+            }
+            push_value(call, reader, key, depth)?;
+            push_item(call, reader, depth)?;
+            ffi::lua_rawset(state, -3);
+        }
+    }
+}
+
+#[cold]
+fn invalid(call: &mut Call, reader: &Reader<'_>) -> Raise {
+    // skynet shows the line of its C source in place of the zero.
+    let left = reader.left();
+    call.error(format_args!("Invalid serialize stream {left} (line:0)"))
+}

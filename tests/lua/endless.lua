@@ -1,0 +1,16 @@
+-- config: logservice = "snlua"
+-- config: logger = "captured_log"
+-- A service stuck in one message for two checks of the watchdog (5 s apart) is told in the log and flagged; it takes 11 s.
+local skynet = require "skynet"
+require "skynet.manager"
+
+skynet.start(function()
+  print("before", skynet.endless())
+  local stop = os.time() + 10
+  repeat until os.time() > stop
+  print("flagged", skynet.endless())
+  print("read once", skynet.endless())
+  local text = skynet.call(".logger", "lua", "take", "maybe in an endless loop")
+  print(text:match "A message from %[ :%x+ %] to %[ :%x+ %] maybe in an endless loop %(version = %d+%)$" ~= nil)
+  skynet.abort()
+end)

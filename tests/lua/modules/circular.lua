@@ -1,0 +1,2 @@
+-- Helper module: requires itself.
+require "circular"

@@ -1,0 +1,2 @@
+-- Helper: a file for sharetable, which takes the table it returns.
+return { argument = ... }

@@ -1,0 +1,3 @@
+-- Helper: a file for sharedata; what it sets becomes the table.
+from = "a file"
+argument = ...

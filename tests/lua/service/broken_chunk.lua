@@ -1,0 +1,2 @@
+-- Helper: raises in its main chunk.
+error "from the main chunk"

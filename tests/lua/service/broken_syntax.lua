@@ -1,0 +1,2 @@
+-- Helper: cannot be compiled.
+local skynet = = require "skynet"

@@ -1,0 +1,4 @@
+-- Helper: starts and handles nothing.
+local skynet = require "skynet"
+
+skynet.start(function() end)
