@@ -5,6 +5,7 @@
 --- Not here: what the services do. TLS needs no step of its own, it is part of the binary.
 
 local skynet = require "skynet.manager"
+local internal = require "skynet.internal"
 
 --- Centiseconds for the log to write why the process ends; abort ends the logger as well.
 local LAST_WORDS = 10
@@ -50,6 +51,9 @@ end
 
 --- The node can live without it, so an absent datacenterd is no reason to end.
 local function start_datacenter()
+  if not internal.service_exists "datacenterd" then
+    return
+  end
   local ok, why = pcall(start_as, "DATACENTER", "datacenterd")
   if not ok then
     skynet.error(("bootstrap: no datacenter: %s"):format(why))

@@ -10,3 +10,4 @@ mod skynet;
 mod standard;
 
 pub use library::BUILTIN;
+pub(crate) use skynet::thread::session_to_wake;

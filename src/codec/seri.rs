@@ -25,8 +25,9 @@ const TYPE_MASK: u8 = (1 << TYPE_BITS) - 1;
 /// Largest argument that stands for itself; also the first length that no longer fits a head.
 const LARGEST_ARGUMENT: usize = 31;
 
-/// Deepest nesting of tables that is written: a table inside 33 others is refused.
-pub const MAX_DEPTH: usize = 33;
+/// Deepest nesting of tables that is written: a value inside 33 tables is refused, an empty table
+/// inside 32 others is not.
+pub const MAX_DEPTH: usize = 32;
 
 const fn head(kind: u8, argument: u8) -> u8 {
     kind | argument << TYPE_BITS
@@ -238,12 +239,14 @@ impl<'a> Reader<'a> {
         if first & TYPE_MASK != TYPE_NUMBER {
             return self.invalid();
         }
+        let before = self.rest.len();
         match self.number(first >> TYPE_BITS)? {
             Item::Integer(length) => match usize::try_from(length) {
                 Ok(length) => Ok(Item::Table(length)),
                 Err(_) => self.invalid(),
             },
-            _ => self.invalid(),
+            // Seen by its head alone, as skynet does.
+            _ => Err(Invalid { left: before }),
         }
     }
 }

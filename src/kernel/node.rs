@@ -599,10 +599,13 @@ impl Node {
                 *senders.entry(message.source.map_or(0, Handle::number)).or_default() += 1;
             });
         }
-        self.log(
-            Some(service.handle),
+        let log = |text: &str| self.log(Some(service.handle), text);
+        log(&format!("May overload, message queue length = {pending}"));
+        // A line of its own: tools know skynet's by its end.
+        log(
             &format!(
-                "May overload, message queue length = {pending} ({}; from {})",
+                "queue of {}: {}; from {}",
+                service.name,
                 top(kinds.into_iter().map(|(kind, count)| (count, kind.to_string()))),
                 top(senders.into_iter().map(|(sender, count)| (count, self.describe(sender)))),
             ),

@@ -16,7 +16,7 @@ pub mod state;
 pub mod thread;
 pub mod trace;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::c_int;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -66,6 +66,15 @@ pub enum Wake {
     Woken,
     /// The thread is to end: whatever it waits for raises.
     Killed,
+}
+
+/// Whom a queued `skynet.wakeup` means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wakeup {
+    /// A thread that sleeps under its own coroutine.
+    Thread(ThreadId),
+    /// Whoever sleeps under the token with this reference.
+    Token(c_int),
 }
 
 /// The message being handled.
@@ -140,8 +149,8 @@ pub struct Vm {
     pub(crate) failed: *mut ffi::lua_State,
     /// Forked threads that have not run yet.
     pub forks: VecDeque<ThreadId>,
-    /// Sessions of threads to be woken.
-    pub wakeups: VecDeque<Session>,
+    /// Tokens of threads to be woken.
+    pub wakeups: VecDeque<Wakeup>,
     /// Sessions of calls that have failed.
     pub failures: VecDeque<Session>,
     /// Errors of the message being handled.
@@ -154,8 +163,8 @@ pub struct Vm {
     pub turn_began: Option<Instant>,
     /// References of registry values that natives need at hand.
     pub references: References,
-    /// Address of Lua's own `coroutine.yield`, to tell a script's yield from the framework's.
-    pub stock_yield: usize,
+    /// Coroutines of the script that rest because the framework suspended the thread they run in.
+    pub blocked: HashSet<usize>,
     /// State of tracing.
     pub trace: Trace,
     /// A chunk being loaded, held here so that a raise does not lose it.

@@ -3,7 +3,7 @@
 //! Invariant: every step that may raise runs protected; a state that could not be set up is
 //! closed again and reported as text.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::{CStr, c_int};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -146,7 +146,7 @@ impl VmPointer {
                 init: NO_REFERENCE,
                 protocols: NO_REFERENCE,
             },
-            stock_yield: 0,
+            blocked: HashSet::new(),
             trace: Trace::default(),
             loading: None,
             routes: std::array::from_fn(|_| None),

@@ -212,6 +212,7 @@ fn leave(call: &mut Call) {
         let _ = vm.node.send_to(peer, Message::empty(source, Session::NONE, Kind::ERROR));
     }
     vm.fail_open_requests();
+    vm.log("KILL self");
     let handle = vm.handle();
     vm.node.retire(handle);
 }
