@@ -5,7 +5,7 @@ require "skynet.manager"
 skynet.start(function()
   local service = skynet.newservice "exit_steps"
   print((pcall(skynet.call, service, "lua")))
-  skynet.sleep(10)
+  skynet.sleep(5)
   print("gone", (pcall(skynet.call, service, "lua")))
   skynet.abort()
 end)

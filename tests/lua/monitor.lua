@@ -9,9 +9,9 @@ skynet.start(function()
   local killed, exited = skynet.newservice "peer", skynet.newservice "peer"
   skynet.kill(killed)
   skynet.send(exited, "lua", "exit")
-  skynet.sleep(5)
+  skynet.sleep(2)
   print("fails", (pcall(skynet.newservice, "broken_start")))
-  skynet.sleep(5)
+  skynet.sleep(3)
 
   local deaths = skynet.call(monitor, "lua")
   local known = { [killed] = "killed", [exited] = "exited" }

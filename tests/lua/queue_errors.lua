@@ -23,7 +23,7 @@ skynet.start(function()
       end))
     end)
   end
-  skynet.sleep(10)
+  skynet.sleep(6)
 
   show("inner", pcall(lock, function()
     local ok, message = pcall(lock, function() error "boom" end)

@@ -3,18 +3,18 @@ local skynet = require "skynet"
 require "skynet.manager"
 
 skynet.start(function()
-  skynet.timeout(18, function() print "eighteen" end)
-  skynet.timeout(12, function()
-    print("twelve", coroutine.isyieldable())
-    skynet.sleep(12)
-    print "twenty-four"
-  end)
+  skynet.timeout(9, function() print "nine" end)
   skynet.timeout(6, function()
-    print "six"
+    print("six", coroutine.isyieldable())
+    skynet.sleep(6)
+    print "twelve"
+  end)
+  skynet.timeout(3, function()
+    print "three"
     error "a failing timer harms no other"
   end)
   local begin = skynet.now()
-  skynet.sleep(30)
-  print("not early", skynet.now() - begin >= 29)
+  skynet.sleep(15)
+  print("not early", skynet.now() - begin >= 14)
   skynet.abort()
 end)
