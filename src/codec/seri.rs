@@ -236,17 +236,15 @@ impl<'a> Reader<'a> {
             return Ok(Item::Table(argument));
         }
         let [first] = self.bytes()?;
-        if first & TYPE_MASK != TYPE_NUMBER {
+        if first & TYPE_MASK != TYPE_NUMBER || first >> TYPE_BITS == NUMBER_REAL {
             return self.invalid();
         }
-        let before = self.rest.len();
         match self.number(first >> TYPE_BITS)? {
             Item::Integer(length) => match usize::try_from(length) {
                 Ok(length) => Ok(Item::Table(length)),
                 Err(_) => self.invalid(),
             },
-            // Seen by its head alone, as skynet does.
-            _ => Err(Invalid { left: before }),
+            _ => self.invalid(),
         }
     }
 }

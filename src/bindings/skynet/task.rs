@@ -143,7 +143,7 @@ pub(super) fn kill_thread(call: &mut Call) -> NativeResult {
                 unsafe { ffi::lua_settop(call.state(), 1) };
                 Ok(Outcome::Values(1))
             }
-            _ => call.answer_nil(),
+            _ => NOTHING,
         };
     }
     call.check_string(1)?;

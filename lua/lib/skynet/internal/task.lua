@@ -39,14 +39,13 @@ end
 --- Ends the first thread whose name matches.
 ---@param text string pattern for `tostring(thread)`
 ---@param candidates thread[]
----@return thread|nil killed
+---@return thread? killed nothing when none matches
 function task.kill(text, candidates)
   for _, thread in ipairs(candidates) do
     if tostring(thread):find(text) then
       return skynet.killthread(thread)
     end
   end
-  return nil
 end
 
 return task
