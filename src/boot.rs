@@ -94,6 +94,7 @@ fn start_logger(node: &Arc<Node>, settings: &Settings) -> Result<(), BootError> 
 fn factories(settings: &Settings, sandbox: Sandbox) -> HashMap<&'static str, Factory> {
     let shared = Arc::new(Shared {
         cache: Cache::new(),
+        arenas: Arc::default(),
         sandbox,
         paths: paths(settings),
         library: &BUILTIN,

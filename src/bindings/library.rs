@@ -23,6 +23,7 @@ const NATIVE: &[(&str, ffi::lua_CFunction)] = &[
     ("skynet.core", super::core::open),
     ("skynet.coroutine", super::coroutine::open),
     ("skynet.internal", super::internal::open),
+    ("skynet.require", super::require::open),
 ];
 
 /// Standard libraries by name.
@@ -49,6 +50,7 @@ impl Library for Builtin {
             }
             super::coroutine::install(state);
             super::package::install(state);
+            super::require::install(state);
             super::standard::install(state);
         }
     }

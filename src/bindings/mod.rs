@@ -6,6 +6,7 @@ mod coroutine;
 mod internal;
 mod library;
 mod package;
+mod require;
 mod skynet;
 mod standard;
 

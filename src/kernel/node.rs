@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -221,12 +221,12 @@ impl Node {
         }));
         let taken = inbox.taken();
         seat.progress.rest();
-        service.stats.messages.fetch_add(taken as u64, Ordering::Relaxed);
+        add(&service.stats.messages, taken as u64);
         if self.options.profile {
             let now = Instant::now();
             let busy = now.duration_since(turn_end.replace(now));
             let busy = u64::try_from(busy.as_nanos()).unwrap_or(u64::MAX);
-            service.stats.busy.fetch_add(busy, Ordering::Relaxed);
+            add(&service.stats.busy, busy);
         }
         if outcome.is_err() {
             self.log(Some(service.handle), "a native function panicked; the service ends");
@@ -644,6 +644,12 @@ impl Node {
             ),
         }
     }
+}
+
+/// Adds to a counter that only the holder of the scheduling right writes.
+#[inline]
+fn add(counter: &AtomicU64, amount: u64) {
+    counter.store(counter.load(Ordering::Relaxed) + amount, Ordering::Relaxed);
 }
 
 /// The three largest of a tally, as `name 12, other 3`.

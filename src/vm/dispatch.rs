@@ -186,7 +186,11 @@ impl VmPointer {
             }
             vm.message = Current::NONE;
             vm.scratch.clear();
-            vm.scratch.shrink_to(SCRATCH_KEPT);
+            if vm.scratch.capacity() > SCRATCH_KEPT {
+                vm.scratch.shrink_to(SCRATCH_KEPT);
+                vm.table_sizes.shrink_to(SCRATCH_KEPT);
+            }
+            vm.table_sizes.clear();
         }
     }
 

@@ -4,10 +4,12 @@
 //! runs no Rust reference to the `Vm` is alive; natives borrow it through `Call` for a moment.
 
 pub mod allocator;
+pub mod arena;
 pub mod cache;
 pub mod dispatch;
 pub mod interrupt;
 pub mod loader;
+pub mod modules;
 pub mod native;
 pub mod protocol;
 pub mod seri;
@@ -75,6 +77,8 @@ pub enum Wakeup {
     Thread(ThreadId),
     /// Whoever sleeps under the token with this reference.
     Token(c_int),
+    /// Whoever waits under this session.
+    Session(Session),
 }
 
 /// The message being handled.
@@ -112,6 +116,8 @@ pub struct Vm {
     pub error_text: TextBuffer,
     /// Values being packed.
     pub scratch: Vec<u8>,
+    /// Sizes of the tables being unpacked (`seri.rs`).
+    pub(crate) table_sizes: Vec<u32>,
     /// Its coroutines.
     pub threads: Threads,
     /// Who waits for which answer.
@@ -137,6 +143,10 @@ pub struct Vm {
     pub resume_depth: usize,
     /// The message being handled has overrun its time limit; it is raised out of.
     pub interrupted: bool,
+    /// Modules being loaded.
+    pub modules: modules::Modules,
+    /// The init functions have run, or are running.
+    pub has_started: bool,
     /// `skynet.exit` has been called.
     pub exiting: bool,
     /// The message being handled.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use mlua::ffi;
 
 use super::allocator::Allocator;
+use super::arena::ArenaPool;
 use super::cache::Cache;
 use super::native::TextBuffer;
 use super::protocol::Protocols;
@@ -24,6 +25,8 @@ use crate::sandbox::{Policy, Sandbox};
 pub struct Shared {
     /// Compiled scripts.
     pub cache: Cache,
+    /// Memory for the small blocks of each.
+    pub arenas: Arc<ArenaPool>,
     /// The sandbox.
     pub sandbox: Sandbox,
     /// Where scripts and modules are found.
@@ -90,7 +93,7 @@ impl VmPointer {
         policy: Arc<Policy>,
     ) -> Result<Self, String> {
         let limit = policy.memory.map_or(usize::MAX, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
-        let mut allocator = Box::new(Allocator::new(limit));
+        let mut allocator = Box::new(Allocator::new(limit, &shared.arenas));
         // SAFETY: the allocator is boxed and lives as long as the state.
         let state = unsafe {
             ffi::lua_newstate(Allocator::allocate, (&raw mut *allocator).cast())
@@ -114,6 +117,7 @@ impl VmPointer {
             policy,
             error_text: TextBuffer::new(),
             scratch: Vec::new(),
+            table_sizes: Vec::new(),
             threads,
             sessions: Sessions::default(),
             responses: Responses::default(),
@@ -126,6 +130,8 @@ impl VmPointer {
             blocked_resumers: 0,
             resume_depth: 0,
             interrupted: false,
+            modules: super::modules::Modules::default(),
+            has_started: false,
             exiting: false,
             message: Current::NONE,
             blocks: HashMap::new(),

@@ -13,7 +13,7 @@ skynet.start(function()
   end
   skynet.fork(call, "hold")
   skynet.fork(call, "sleep", 100000)
-  skynet.sleep(1)
+  skynet.sleep(5)
   skynet.send(peer, "lua", "spin", "victim")
   repeat
     skynet.yield()

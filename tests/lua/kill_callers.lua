@@ -9,9 +9,9 @@ skynet.start(function()
     pcall(skynet.call, peer, "lua", "hold")
     print "this must not print"
   end)
-  skynet.sleep(2)
+  skynet.sleep(5)
   skynet.kill(peer)
-  skynet.sleep(2)
+  skynet.sleep(5)
   print("taken up", coroutine.status(thread), skynet.task(thread) ~= nil)
 
   -- Queued: `spin` keeps the victim busy while the calls arrive behind it.

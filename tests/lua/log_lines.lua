@@ -10,9 +10,9 @@ skynet.start(function()
   skynet.error "two\nlines"
   skynet.error ""
   local peer = skynet.newservice("no_dispatch", "a", "b")
-  skynet.sleep(2)
+  skynet.sleep(5)
   skynet.send(peer, "debug", "EXIT")
-  skynet.sleep(2)
+  skynet.sleep(5)
   skynet.error "last line"
   -- The logger writes on its own time.
   skynet.sleep(10)

@@ -9,9 +9,9 @@ skynet.start(function()
   local killed, exited = skynet.newservice "peer", skynet.newservice "peer"
   skynet.kill(killed)
   skynet.send(exited, "lua", "exit")
-  skynet.sleep(2)
+  skynet.sleep(5)
   print("fails", (pcall(skynet.newservice, "broken_start")))
-  skynet.sleep(3)
+  skynet.sleep(5)
 
   local deaths = skynet.call(monitor, "lua")
   local known = { [killed] = "killed", [exited] = "exited" }

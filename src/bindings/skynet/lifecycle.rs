@@ -7,6 +7,7 @@ use mlua::ffi;
 use super::address::{Destination, deliver};
 use super::message;
 use super::thread::check_yieldable;
+use crate::bindings::require;
 use crate::continuation;
 use crate::kernel::{Handle, Kind, Message, Payload, Session};
 use crate::native;
@@ -117,45 +118,19 @@ pub(super) fn init_service(call: &mut Call) -> NativeResult {
 
 /// Runs the init functions, then the function at index 1.
 fn run_start(call: &mut Call) -> NativeResult {
-    push_init_all(call);
-    if call.kind(-1) == ffi::LUA_TNIL {
-        return run_start_function(call, Resumed { status: ffi::LUA_OK, context: 0 });
-    }
+    // SAFETY: a native has free slots.
+    unsafe { ffi::lua_pushcfunction(call.state(), native!(require::init_all)) };
     Ok(Outcome::Call(0, continuation!(run_start_function), 0))
 }
 
 fn run_start_function(call: &mut Call, _resumed: Resumed) -> NativeResult {
     // SAFETY: the function is at index 1.
     unsafe { ffi::lua_settop(call.state(), 1) };
-    Ok(Outcome::Call(0, continuation!(run_late_init), 0))
-}
-
-/// Init functions queued by the start function run after it.
-fn run_late_init(call: &mut Call, _resumed: Resumed) -> NativeResult {
-    push_init_all(call);
-    if call.kind(-1) == ffi::LUA_TNIL {
-        return NOTHING;
-    }
     Ok(Outcome::Call(0, continuation!(nothing), 0))
 }
 
 fn nothing(_call: &mut Call, _resumed: Resumed) -> NativeResult {
     NOTHING
-}
-
-/// Pushes `skynet.require`'s `init_all` if that module has been loaded, else nil.
-fn push_init_all(call: &mut Call) {
-    let state = call.state();
-    // SAFETY: a native has free slots; `package.loaded` is a plain table.
-    unsafe {
-        ffi::luaL_getsubtable(state, ffi::LUA_REGISTRYINDEX, c"_LOADED".as_ptr());
-        ffi::lua_getfield(state, -1, c"skynet.require".as_ptr());
-        if ffi::lua_istable(state, -1) != 0 {
-            ffi::lua_getfield(state, -1, c"init_all".as_ptr());
-        } else {
-            ffi::lua_pushnil(state);
-        }
-    }
 }
 
 /// The start function is done: tell the launcher.
@@ -228,21 +203,6 @@ pub(super) fn exit(call: &mut Call) -> NativeResult {
         return Ok(Outcome::Yield(0, continuation!(nothing), 0));
     }
     Err(call.error(format_args!("the service has ended (skynet.exit)")))
-}
-
-/// `init(f)`: runs `f` before the start function, or when the module being required is loaded.
-pub(super) fn init(call: &mut Call) -> NativeResult {
-    let state = call.state();
-    // SAFETY: `require` may raise; nothing here has a destructor.
-    unsafe {
-        ffi::lua_settop(state, 1);
-        ffi::lua_getglobal(state, c"require".as_ptr());
-        ffi::lua_pushstring(state, c"skynet.require".as_ptr());
-        ffi::lua_callk(state, 1, 1, 0, None);
-        ffi::lua_getfield(state, -1, c"init".as_ptr());
-        ffi::lua_pushvalue(state, 1);
-    }
-    Ok(Outcome::Call(1, continuation!(nothing), 0))
 }
 
 /// `memlimit(bytes)`: limits the service's memory; once, in its main chunk.

@@ -32,10 +32,9 @@ pub(super) fn register_protocol(call: &mut Call) -> NativeResult {
     if protocols.by_name(name).is_some() || protocols.by_kind(kind).is_some() {
         return Err(call.plain_error(format_args!("assertion failed!")));
     }
-    let table = call.vm().references.protocols;
+    push_table(call);
     // SAFETY: as above; the class is anchored before Rust knows of it.
     unsafe {
-        ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, table.into());
         ffi::lua_pushvalue(state, 2);
         ffi::lua_pushvalue(state, 1);
         ffi::lua_rawset(state, 4);
@@ -46,6 +45,24 @@ pub(super) fn register_protocol(call: &mut Call) -> NativeResult {
         call.vm().protocols.add(name, kind, class);
     }
     NOTHING
+}
+
+/// Pushes `skynet._proto`, the tables of the message types by name and by id, made when first
+/// needed.
+pub(super) fn push_table(call: &mut Call) {
+    let reference = call.vm().references.protocols;
+    let state = call.state();
+    // SAFETY: a native has free slots.
+    unsafe {
+        if reference == NO_REFERENCE {
+            ffi::lua_createtable(state, 0, 2);
+            ffi::lua_pushvalue(state, -1);
+            let reference = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
+            call.vm().references.protocols = reference;
+        } else {
+            ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, reference.into());
+        }
+    }
 }
 
 /// `dispatch(type [, f])`: sets the handler; returns the one before.

@@ -355,6 +355,7 @@ pub(super) fn wakeup(call: &mut Call) -> NativeResult {
 /// whose stack has room; raises nothing, since a token that is no key of the table is not added.
 pub(crate) fn session_to_wake(vm: &mut Vm, wakeup: Wakeup) -> Option<Session> {
     match wakeup {
+        Wakeup::Session(session) => Some(session),
         Wakeup::Thread(id) => match vm.threads[id].waiting {
             Waiting::Sleep(session) | Waiting::Wait(session) if vm.threads[id].own_token => {
                 Some(session)
