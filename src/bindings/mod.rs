@@ -11,4 +11,3 @@ mod skynet;
 mod standard;
 
 pub use library::BUILTIN;
-pub(crate) use skynet::thread::session_to_wake;

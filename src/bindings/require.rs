@@ -20,8 +20,10 @@ use crate::{continuation, native, natives};
 const FUNCTIONS: &[Entry] = natives![
     c"init" => init,
     c"init_all" => init_all,
-    c"require" => require,
 ];
+
+/// One function for the global and the module, so that they compare equal.
+const REQUIRE: ffi::lua_CFunction = native!(require);
 
 /// Replaces the global `require`.
 ///
@@ -30,7 +32,7 @@ const FUNCTIONS: &[Entry] = natives![
 pub(super) unsafe fn install(state: *mut ffi::lua_State) {
     // SAFETY: the caller's promise.
     unsafe {
-        ffi::lua_pushcfunction(state, native!(require));
+        ffi::lua_pushcfunction(state, REQUIRE);
         ffi::lua_setglobal(state, c"require".as_ptr());
     }
 }
@@ -44,6 +46,8 @@ pub(super) unsafe extern "C-unwind" fn open(state: *mut ffi::lua_State) -> c_int
     unsafe {
         ffi::lua_createtable(state, 0, 4);
         register(state, FUNCTIONS);
+        ffi::lua_pushcfunction(state, REQUIRE);
+        ffi::lua_setfield(state, -2, c"require".as_ptr());
     }
     1
 }

@@ -13,6 +13,7 @@ mod progress;
 pub mod registry;
 pub mod scheduler;
 pub mod service;
+pub mod stop;
 mod sync;
 mod ticker;
 pub mod timer;

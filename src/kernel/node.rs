@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
@@ -19,6 +20,7 @@ use super::progress::Reading;
 use super::registry::{Registry, Routed};
 use super::scheduler::{Scheduler, Seat};
 use super::service::{Actor, Inbox, OVERLOAD_WARNING, Service};
+use super::stop::Savers;
 use super::ticker;
 use super::timer::{Timer, Wheel};
 
@@ -103,6 +105,10 @@ pub struct Node {
     monitor: AtomicU32,
     live: AtomicUsize,
     aborting: AtomicBool,
+    /// The first service, and whether the node failed to come up.
+    bootstrap: AtomicU32,
+    start_failed: AtomicBool,
+    pub(super) savers: Savers,
     ended: Mutex<bool>,
     end: Condvar,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -146,6 +152,9 @@ impl Node {
             monitor: AtomicU32::new(0),
             live: AtomicUsize::new(0),
             aborting: AtomicBool::new(false),
+            bootstrap: AtomicU32::new(0),
+            start_failed: AtomicBool::new(false),
+            savers: Savers::default(),
             ended: Mutex::new(false),
             end: Condvar::new(),
             threads: Mutex::default(),
@@ -282,6 +291,10 @@ impl Node {
                 }
                 if service.mailbox.settle(1) {
                     self.scheduler.schedule(Arc::clone(&service));
+                }
+                if self.aborting.load(Ordering::SeqCst) {
+                    // `abort` may have looked before the service was there.
+                    self.retire(service.handle);
                 }
                 Ok(service)
             }
@@ -439,7 +452,36 @@ impl Node {
             self.finish();
         } else if live == 1 && self.aborting.load(Ordering::SeqCst) {
             self.retire_logger();
+        } else if live == 1 && self.is_logger_alone() {
+            // Nobody is left who could ever start a service again.
+            self.log(None, "no service is left but the log: the node ends");
+            self.abort();
         }
+    }
+
+    fn is_logger_alone(&self) -> bool {
+        self.logger().is_some_and(|logger| self.registry.find(logger).is_some())
+            && self.bootstrap().is_some()
+    }
+
+    /// Notes the first service beside the log.
+    pub fn set_bootstrap(&self, service: Handle) {
+        self.bootstrap.store(service.number(), Ordering::SeqCst);
+    }
+
+    /// The first service beside the log.
+    pub fn bootstrap(&self) -> Option<Handle> {
+        Handle::new(self.bootstrap.load(Ordering::SeqCst))
+    }
+
+    /// Notes that the node could not start what it needs; the log says why.
+    pub fn note_start_failure(&self) {
+        self.start_failed.store(true, Ordering::SeqCst);
+    }
+
+    /// True when the node could not start what it needs.
+    pub fn has_start_failed(&self) -> bool {
+        self.start_failed.load(Ordering::SeqCst)
     }
 
     fn retire_logger(&self) {
@@ -527,15 +569,19 @@ impl Node {
 
     /// Logs a line that need not be text.
     pub fn log_bytes(&self, source: Option<Handle>, text: &[u8]) {
-        if let Some(logger) = self.logger() {
-            let message = Message {
-                source,
-                session: Session::NONE,
-                kind: Kind::TEXT,
-                payload: Payload::copy_of(text),
-            };
-            let _ = self.send_to(logger, message);
-        }
+        let Some(logger) = self.logger() else {
+            // Before there is a log service, its failure has nowhere else to go.
+            let text = String::from_utf8_lossy(text);
+            let _ = writeln!(std::io::stderr(), "node: {text}");
+            return;
+        };
+        let message = Message {
+            source,
+            session: Session::NONE,
+            kind: Kind::TEXT,
+            payload: Payload::copy_of(text),
+        };
+        let _ = self.send_to(logger, message);
     }
 
     /// A value of the environment, which the config file fills.

@@ -20,7 +20,6 @@ use super::state::Shared;
 use super::thread::{Request, ThreadId, Waiting};
 use super::{Callback, Current, VmPointer, Wake, interrupt, loader, seri};
 use crate::kernel::{Actor, Handle, Inbox, Kind, Message, Node, Payload, Service, Session};
-use crate::bindings::session_to_wake;
 use crate::{continuation, native};
 
 /// A scratch buffer larger than this is given back after the message that needed it.
@@ -80,6 +79,9 @@ impl LuaActor {
             node.log(Some(service.handle), &format!("lua loader error : {text}"));
             report_to_launcher(&node, service.handle, b"ERROR");
             node.log(Some(service.handle), "KILL self");
+            if node.bootstrap() == Some(service.handle) {
+                node.note_start_failure();
+            }
             node.retire(service.handle);
         }
     }
@@ -115,6 +117,22 @@ impl Actor for LuaActor {
         }
         // SAFETY: as above.
         unsafe { pointer.end_turn() };
+    }
+
+    /// A log service in Lua still writes what was logged before it ends.
+    fn on_leftover(&mut self, message: Message) -> Option<Message> {
+        let ActorState::Running(pointer) = self.state else { return Some(message) };
+        // SAFETY: the kernel calls this under the scheduling right; no borrow is kept across Lua.
+        let is_log = unsafe {
+            let vm = pointer.get();
+            message.kind == Kind::TEXT && vm.node.logger() == Some(vm.handle()) && !vm.exiting
+        };
+        if !is_log {
+            return Some(message);
+        }
+        // SAFETY: as above.
+        unsafe { pointer.handle(message) };
+        None
     }
 }
 
@@ -217,6 +235,9 @@ impl VmPointer {
                     self.get().on_error(message.source, message.session);
                 }
                 Kind::TRACE => self.on_trace(message),
+                Kind::SYSTEM if self.get().is_stop_request(message) => {
+                    self.start_thread(native!(run_stop_function));
+                }
                 _ => self.start_handler(),
             }
         }
@@ -236,7 +257,7 @@ impl VmPointer {
                     return;
                 }
                 if let Some(wakeup) = vm.wakeups.pop_front() {
-                    if let Some(session) = session_to_wake(vm, wakeup) {
+                    if let Some(session) = vm.session_to_wake(wakeup) {
                         self.wake_sleeper(session);
                     }
                 } else if let Some(session) = vm.failures.pop_front() {
@@ -332,6 +353,17 @@ impl VmPointer {
             }
             ffi::lua_pushcfunction(vm.threads[id].state, native!(handle_request));
             self.resume(id, Wake::Answer);
+        }
+    }
+
+    /// Runs a native in a thread of its own.
+    unsafe fn start_thread(self, function: ffi::lua_CFunction) {
+        // SAFETY: as in `handle`; an idle coroutine has room for a function.
+        unsafe {
+            if let Some(id) = self.take_thread() {
+                ffi::lua_pushcfunction(self.get().threads[id].state, function);
+                self.resume(id, Wake::Answer);
+            }
         }
     }
 
@@ -585,6 +617,15 @@ impl super::Vm {
         }
     }
 
+    /// True for the node's request to save, of a service that wants to (`skynet.on_stop`).
+    fn is_stop_request(&self, message: Current) -> bool {
+        // SAFETY: the bytes live as long as the message.
+        let bytes = unsafe { &*message.bytes };
+        self.references.stop != NO_REFERENCE
+            && message.source.is_none()
+            && bytes == crate::kernel::stop::REQUEST
+    }
+
     /// Every pending call to `peer` fails, and answers owed to it are dropped.
     pub fn peer_gone(&mut self, peer: Handle) {
         let waiting = self.sessions.threads().filter(|(_, id)| {
@@ -620,6 +661,29 @@ impl super::Vm {
         }
         self.errors.extend_from_slice(text);
     }
+}
+
+/// Body of the thread that runs the function of `skynet.on_stop`.
+fn run_stop_function(call: &mut Call) -> NativeResult {
+    let function = call.vm().references.stop;
+    // SAFETY: a native has free slots.
+    unsafe {
+        ffi::lua_pushcfunction(call.state(), add_traceback);
+        ffi::lua_rawgeti(call.state(), ffi::LUA_REGISTRYINDEX, function.into());
+    }
+    Ok(Outcome::ProtectedCall(0, 1, continuation!(stop_function_done), 0))
+}
+
+fn stop_function_done(call: &mut Call, resumed: Resumed) -> NativeResult {
+    if !resumed.is_ok() {
+        let text: *const [u8] = call.string(-1).unwrap_or(b"(error object is no string)");
+        // SAFETY: the text is on the stack.
+        let text = Lossy(unsafe { &*text });
+        call.vm().log(&format!("on_stop failed: {text}"));
+    }
+    let vm = call.vm();
+    vm.node.saved(vm.handle());
+    NOTHING
 }
 
 /// Body of a thread that handles a request: finds the handler, unpacks, calls.

@@ -33,7 +33,7 @@ use native::TextBuffer;
 use protocol::Protocols;
 use session::{Responses, Sessions, Trace};
 use state::Shared;
-use thread::{ThreadId, Threads};
+use thread::{ThreadId, Threads, Waiting};
 
 /// Services whose addresses a VM remembers. A power of two; covers the few that most services
 /// talk to, the rest goes through the registry.
@@ -149,6 +149,8 @@ pub struct Vm {
     pub has_started: bool,
     /// `skynet.exit` has been called.
     pub exiting: bool,
+    /// `skynet.memlimit` has been called.
+    pub memory_limited: bool,
     /// The message being handled.
     pub message: Current,
     /// Blocks handed to the script as light userdata, which it still has to send or free.
@@ -193,6 +195,8 @@ pub struct References {
     pub unknown_response: c_int,
     /// Function behind debug INFO, or `LUA_NOREF`.
     pub info: c_int,
+    /// Function of `skynet.on_stop`, or `LUA_NOREF`.
+    pub stop: c_int,
     /// The table of `skynet.init` functions not run yet, or `LUA_NOREF`.
     pub init: c_int,
     /// The table `skynet._proto`: classes of the message types by name and id.
@@ -220,6 +224,34 @@ impl Vm {
         self.route(handle)?;
         let slot = handle.number() as usize % ROUTES;
         self.routes[slot].as_ref().map(|service| (service, &*self.node))
+    }
+
+    /// Takes the session of whoever sleeps under a queued token right now. Raises nothing.
+    fn session_to_wake(&mut self, wakeup: Wakeup) -> Option<Session> {
+        match wakeup {
+            Wakeup::Session(session) => Some(session),
+            Wakeup::Thread(id) => match self.threads[id].waiting {
+                Waiting::Sleep(session) | Waiting::Wait(session) if self.threads[id].own_token => {
+                    Some(session)
+                }
+                _ => None,
+            },
+            Wakeup::Token(token) => {
+                let state = self.state;
+                // SAFETY: raw reads of live registry values on the main state, whose stack has
+                // room; nothing is allocated.
+                unsafe {
+                    let mut is_integer = 0;
+                    ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, self.references.tokens.into());
+                    ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, token.into());
+                    ffi::luaL_unref(state, ffi::LUA_REGISTRYINDEX, token);
+                    ffi::lua_rawget(state, -2);
+                    let session = ffi::lua_tointegerx(state, -1, &raw mut is_integer);
+                    ffi::lua_pop(state, 2);
+                    i32::try_from(session).ok().filter(|_| is_integer != 0).map(Session)
+                }
+            }
+        }
     }
 
     /// Own handle.

@@ -351,34 +351,6 @@ pub(super) fn wakeup(call: &mut Call) -> NativeResult {
     call.answer_boolean(true)
 }
 
-/// Takes the session of whoever sleeps under a queued token right now. Runs on the main state,
-/// whose stack has room; raises nothing, since a token that is no key of the table is not added.
-pub(crate) fn session_to_wake(vm: &mut Vm, wakeup: Wakeup) -> Option<Session> {
-    match wakeup {
-        Wakeup::Session(session) => Some(session),
-        Wakeup::Thread(id) => match vm.threads[id].waiting {
-            Waiting::Sleep(session) | Waiting::Wait(session) if vm.threads[id].own_token => {
-                Some(session)
-            }
-            _ => None,
-        },
-        Wakeup::Token(token) => {
-            let state = vm.state;
-            // SAFETY: raw reads of live registry values; nothing is allocated.
-            unsafe {
-                let mut is_integer = 0;
-                ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, vm.references.tokens.into());
-                ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, token.into());
-                ffi::luaL_unref(state, ffi::LUA_REGISTRYINDEX, token);
-                ffi::lua_rawget(state, -2);
-                let session = ffi::lua_tointegerx(state, -1, &raw mut is_integer);
-                ffi::lua_pop(state, 2);
-                i32::try_from(session).ok().filter(|_| is_integer != 0).map(Session)
-            }
-        }
-    }
-}
-
 impl Vm {
     /// Gives a thread back that was not used after all.
     fn return_thread(&mut self, id: ThreadId) {
