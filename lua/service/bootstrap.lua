@@ -7,9 +7,6 @@
 local skynet = require "skynet.manager"
 local internal = require "skynet.internal"
 
---- Centiseconds for the log to write why the process ends; abort ends the logger as well.
-local LAST_WORDS = 10
-
 --- Runs one step. The node cannot do without it: its failure is logged and ends the process.
 ---@return any result nil after a failure
 local function step(what, run, ...)
@@ -18,7 +15,7 @@ local function step(what, run, ...)
     return result
   end
   skynet.error(("bootstrap: %s failed: %s"):format(what, ok and "no service" or result))
-  skynet.sleep(LAST_WORDS)
+  internal.start_failed()
   skynet.abort()
   return nil
 end

@@ -106,7 +106,6 @@ enum Answer {
     Nothing,
     Address(Handle),
     Number(i64),
-    Text(&'static str),
 }
 
 /// `command(name [, text])`: a text, or nil.
@@ -135,10 +134,6 @@ fn command(call: &mut Call) -> NativeResult {
             call.push_text(format_args!("{number}"));
             Ok(Outcome::Values(1))
         }
-        Answer::Text(text) => {
-            call.push_text(format_args!("{text}"));
-            Ok(Outcome::Values(1))
-        }
     }
 }
 
@@ -149,7 +144,7 @@ fn int_command(call: &mut Call) -> NativeResult {
         return info::stat(call);
     }
     match run(call)? {
-        Answer::Nothing | Answer::Text(_) => call.answer_nil(),
+        Answer::Nothing => call.answer_nil(),
         Answer::Address(handle) => call.answer_integer(handle.number().into()),
         Answer::Number(number) => call.answer_integer(number),
     }

@@ -19,6 +19,7 @@ const FUNCTIONS: &[Entry] = natives![
     c"load_function" => load_function,
     c"read_stdin" => read_stdin,
     c"service_exists" => service_exists,
+    c"start_failed" => start_failed,
 ];
 
 /// Opens the module.
@@ -101,6 +102,12 @@ fn service_exists(call: &mut Call) -> NativeResult {
             Path::new(OsStr::from_bytes(&file)).is_file()
         });
     call.answer_boolean(exists)
+}
+
+/// `start_failed()`: the process is to end with a status that says so.
+fn start_failed(call: &mut Call) -> NativeResult {
+    call.vm().node.note_start_failure();
+    NOTHING
 }
 
 /// `read_stdin()`: from now on each line of standard input arrives as a text message.

@@ -3,6 +3,7 @@
 //! It knows no Lua and no sockets: an actor is a trait object, a payload is bytes.
 
 pub mod clock;
+mod ended;
 pub mod handle;
 pub mod log;
 pub mod mailbox;

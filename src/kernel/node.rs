@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::clock::{CENTISECOND, Clock};
+use super::ended::Ended;
 use super::handle::Handle;
 use super::message::{Kind, Message, Payload, Session};
 use super::message_log::MessageLog;
@@ -109,6 +110,7 @@ pub struct Node {
     bootstrap: AtomicU32,
     start_failed: AtomicBool,
     pub(super) savers: Savers,
+    pub(super) ended_services: Mutex<Ended>,
     ended: Mutex<bool>,
     end: Condvar,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -155,6 +157,7 @@ impl Node {
             bootstrap: AtomicU32::new(0),
             start_failed: AtomicBool::new(false),
             savers: Savers::default(),
+            ended_services: Mutex::default(),
             ended: Mutex::new(false),
             end: Condvar::new(),
             threads: Mutex::default(),
@@ -255,7 +258,7 @@ impl Node {
     /// the log says why.
     pub fn launch(self: &Arc<Self>, kind: &str, arguments: &str) -> Result<Arc<Service>, LaunchFailed> {
         let refuse = |why: &str| {
-            self.log(None, &format!("FAILED launch {kind}: {why}"));
+            self.report(None, &format!("FAILED launch {kind}: {why}"));
             Err(LaunchFailed)
         };
         let Some(factory) = self.factories.get(kind) else {
@@ -299,7 +302,7 @@ impl Node {
                 Ok(service)
             }
             Err(why) => {
-                self.log(Some(service.handle), &format!("FAILED launch {name}: {why}"));
+                self.report(Some(service.handle), &format!("FAILED launch {name}: {why}"));
                 self.retire(service.handle);
                 self.close(&service);
                 Err(LaunchFailed)
@@ -384,8 +387,14 @@ impl Node {
     fn undelivered(&self, message: Message, to: Handle) {
         // A late answer is nobody's request.
         if message.kind != Kind::RESPONSE && message.kind != Kind::ERROR {
+            self.log_undelivered(&message, to);
             self.answer_with_error(message.source, message.session, to);
         }
+    }
+
+    /// True once the node is to end.
+    pub(super) fn is_ending(&self) -> bool {
+        self.aborting.load(Ordering::Relaxed)
     }
 
     /// Tells the sender of a request that it has failed.
@@ -444,6 +453,7 @@ impl Node {
     }
 
     fn close(&self, service: &Arc<Service>) {
+        self.remember_ended(service.handle, &service.name);
         // SAFETY: called under the scheduling right, which ends here: the credit of `retire`
         // keeps everybody from scheduling the service again.
         unsafe { service.close(&mut |message| self.undelivered(message, service.handle)) };
@@ -562,6 +572,15 @@ impl Node {
         }
     }
 
+    /// Logs a failure. The log service's own goes to standard error, since there is no log yet.
+    pub fn report(&self, source: Option<Handle>, text: &str) {
+        if self.logger().is_none_or(|logger| Some(logger) == source) {
+            let _ = writeln!(std::io::stderr(), "node: {text}");
+        } else {
+            self.log(source, text);
+        }
+    }
+
     /// Logs a line under the address `source`.
     pub fn log(&self, source: Option<Handle>, text: &str) {
         self.log_bytes(source, text.as_bytes());
@@ -569,12 +588,7 @@ impl Node {
 
     /// Logs a line that need not be text.
     pub fn log_bytes(&self, source: Option<Handle>, text: &[u8]) {
-        let Some(logger) = self.logger() else {
-            // Before there is a log service, its failure has nowhere else to go.
-            let text = String::from_utf8_lossy(text);
-            let _ = writeln!(std::io::stderr(), "node: {text}");
-            return;
-        };
+        let Some(logger) = self.logger() else { return };
         let message = Message {
             source,
             session: Session::NONE,
@@ -664,8 +678,21 @@ impl Node {
             None => "timers".to_owned(),
             Some(handle) => match self.registry.find(handle) {
                 Some(service) => format!("{handle} {}", service.name),
-                None => format!("{handle}"),
+                None => match self.ended_name(handle) {
+                    Some(name) => format!("{handle} {name}, which has ended"),
+                    None => format!("{handle}, which is no service"),
+                },
             },
+        }
+    }
+
+    /// Opens every message log anew, for a tool that has moved the files away.
+    pub fn reopen_message_logs(&self) {
+        for service in self.registry.services() {
+            if service.has_message_log() {
+                self.log_messages(&service, false);
+                self.log_messages(&service, true);
+            }
         }
     }
 

@@ -202,6 +202,11 @@ impl Service {
         self.is_logged.store(true, Ordering::Release);
     }
 
+    /// True while its messages are logged.
+    pub(super) fn has_message_log(&self) -> bool {
+        self.is_logged.load(Ordering::Acquire)
+    }
+
     /// Ends the message log; false when there is none.
     pub(super) fn stop_message_log(&self, now: u64) -> bool {
         self.is_logged.store(false, Ordering::Release);

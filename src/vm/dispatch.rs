@@ -76,11 +76,15 @@ impl LuaActor {
             }
         };
         if let Some(text) = failure {
-            node.log(Some(service.handle), &format!("lua loader error : {text}"));
+            node.report(Some(service.handle), &format!("lua loader error : {text}"));
             report_to_launcher(&node, service.handle, b"ERROR");
             node.log(Some(service.handle), "KILL self");
             if node.bootstrap() == Some(service.handle) {
                 node.note_start_failure();
+            } else if node.logger() == Some(service.handle) {
+                // A node whose log nobody sees is of no use.
+                node.note_start_failure();
+                node.abort();
             }
             node.retire(service.handle);
         }

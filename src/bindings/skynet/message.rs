@@ -6,7 +6,7 @@ use super::address::{self, Destination, address_text, deliver, deliver_as, desti
 use super::tracing;
 use crate::kernel::{Handle, Kind, Message, Payload, SendError, Session};
 use crate::vm::native::{Call, Lossy, NOTHING, NativeResult, Outcome, Raise, Resumed};
-use crate::vm::session::{OpenResponse, Waiter};
+use crate::vm::session::OpenResponse;
 use crate::vm::thread::{Request, Waiting};
 use crate::vm::{Wake, dispatch, seri};
 use crate::{continuation, native};
@@ -206,7 +206,7 @@ fn refused(call: &mut Call, error: SendError, with_address: bool) -> Raise {
     let text = address_text(call, 1);
     let raise = match error {
         SendError::NoService => {
-            // The log names what was meant; the script sees skynet's words.
+            log_invalid_call(call, &text);
             if with_address {
                 call.error(format_args!("call to invalid address {text}"))
             } else {
@@ -217,6 +217,20 @@ fn refused(call: &mut Call, error: SendError, with_address: bool) -> Raise {
     };
     drop(text);
     raise
+}
+
+/// The log names what was meant by an address; the script sees skynet's words.
+fn log_invalid_call(call: &mut Call, text: &str) {
+    let handle = match call.kind(1) {
+        ffi::LUA_TNUMBER => call.integer(1).and_then(|number| u32::try_from(number).ok()),
+        _ => Handle::parse(call.string(1).unwrap_or_default()).map(Handle::number),
+    };
+    let vm = call.vm();
+    let meant = match handle {
+        Some(number) => vm.node.describe(number),
+        None => format!("{text}, a name that nobody has"),
+    };
+    vm.node.log_failed_call(Some(vm.handle()), &format!("call to invalid address: {meant}"));
 }
 
 /// Suspends the running thread until the answer to `session` comes.
@@ -456,12 +470,4 @@ pub(super) fn term(call: &mut Call) -> NativeResult {
         call.vm().peer_gone(peer);
     }
     NOTHING
-}
-
-/// Registers a waiter for a session that an answer will come to.
-pub(crate) fn note_waiter(call: &mut Call, session: Session) {
-    let vm = call.vm();
-    if let Some(id) = vm.current {
-        vm.sessions.insert(session, Waiter::Thread(id));
-    }
 }
