@@ -1,4 +1,4 @@
--- skynet.codecache keeps compiled files for the whole process: clear makes edits visible, mode turns it off for one service.
+-- skynet.codecache keeps compiled files for the whole process: clear shows edits, mode turns it off for one service.
 local skynet = require "skynet"
 require "skynet.manager"
 local cache = require "skynet.codecache"

@@ -1,6 +1,6 @@
 -- config: logservice = "snlua"
 -- config: logger = "captured_log"
--- A service stuck in one message for two checks of the watchdog (5 s apart) is told in the log and flagged; it takes 11 s.
+-- A service stuck in one message for two checks of the watchdog (5 s apart) is logged and flagged; takes 11 s.
 local skynet = require "skynet"
 require "skynet.manager"
 
