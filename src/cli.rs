@@ -39,10 +39,10 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 fn serve(path: &std::path::Path) -> Result<(), String> {
-    let config = config::load(path, &|name| std::env::var(name).ok())
-        .map_err(|error| error.to_string())?;
-    let sandbox = Sandbox::open(config.settings.sandbox.as_deref())
-        .map_err(|error| error.to_string())?;
+    let config =
+        config::load(path, &|name| std::env::var(name).ok()).map_err(|error| error.to_string())?;
+    let sandbox =
+        Sandbox::open(config.settings.sandbox.as_deref()).map_err(|error| error.to_string())?;
     let node = boot::start(&config, sandbox, Clock::real()).map_err(|error| error.to_string())?;
     node.wait(None);
     Ok(())

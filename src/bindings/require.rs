@@ -11,7 +11,9 @@ use std::ffi::c_int;
 use mlua::ffi;
 
 use super::skynet::thread::{check_yieldable, suspend};
-use crate::vm::native::{Call, Entry, Lossy, NOTHING, NativeResult, Outcome, Raise, Resumed, register};
+use crate::vm::native::{
+    Call, Entry, Lossy, NOTHING, NativeResult, Outcome, Raise, Resumed, register,
+};
 use crate::vm::session::NO_REFERENCE;
 use crate::vm::thread::Waiting;
 use crate::{continuation, native, natives};

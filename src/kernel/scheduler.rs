@@ -165,9 +165,10 @@ impl Scheduler {
     /// True when some service waits in a queue that its worker does not get to.
     pub(super) fn has_waiting_work(&self) -> bool {
         !self.injector.is_empty()
-            || self.used_seats().iter().any(|seat| {
-                seat.stalled.load(Ordering::Relaxed) && !seat.stealer.is_empty()
-            })
+            || self
+                .used_seats()
+                .iter()
+                .any(|seat| seat.stalled.load(Ordering::Relaxed) && !seat.stealer.is_empty())
     }
 
     fn used_seats(&self) -> &[Seat] {

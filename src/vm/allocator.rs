@@ -213,9 +213,7 @@ mod tests {
 
     fn allocate(this: &mut Allocator, block: *mut u8, old: usize, new: usize) -> *mut u8 {
         // SAFETY: the test keeps Lua's contract.
-        unsafe {
-            Allocator::allocate((&raw mut *this).cast(), block.cast(), old, new).cast()
-        }
+        unsafe { Allocator::allocate((&raw mut *this).cast(), block.cast(), old, new).cast() }
     }
 
     #[test]

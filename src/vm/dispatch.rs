@@ -32,7 +32,12 @@ pub struct LuaActor {
 
 enum ActorState {
     /// Not started: the state is made by the worker that gives the service its first turn.
-    New { node: Arc<Node>, service: Arc<Service>, shared: Arc<Shared>, arguments: Box<str> },
+    New {
+        node: Arc<Node>,
+        service: Arc<Service>,
+        shared: Arc<Shared>,
+        arguments: Box<str>,
+    },
     Running(VmPointer),
     Ended,
 }
@@ -42,7 +47,12 @@ unsafe impl Send for LuaActor {}
 
 impl LuaActor {
     /// The actor of a Lua service started with `arguments`, the first word being its script.
-    pub fn new(node: &Arc<Node>, service: &Arc<Service>, shared: &Arc<Shared>, arguments: &str) -> Self {
+    pub fn new(
+        node: &Arc<Node>,
+        service: &Arc<Service>,
+        shared: &Arc<Shared>,
+        arguments: &str,
+    ) -> Self {
         Self {
             state: ActorState::New {
                 node: Arc::clone(node),
@@ -118,7 +128,8 @@ impl Actor for LuaActor {
 
 impl Drop for LuaActor {
     fn drop(&mut self) {
-        if let ActorState::Running(pointer) = std::mem::replace(&mut self.state, ActorState::Ended) {
+        if let ActorState::Running(pointer) = std::mem::replace(&mut self.state, ActorState::Ended)
+        {
             // SAFETY: the service has ended; nothing of the VM is in use.
             unsafe {
                 pointer.get().fail_open_requests();
@@ -430,7 +441,9 @@ impl VmPointer {
                 vm.log(&format!(
                     "Maybe forgot response session {} from {} : {}",
                     request.session,
-                    request.source.map_or_else(|| ":00000000".to_owned(), |source| source.to_string()),
+                    request
+                        .source
+                        .map_or_else(|| ":00000000".to_owned(), |source| source.to_string()),
                     vm.service.name
                 ));
             }
@@ -593,7 +606,11 @@ fn handle_request(call: &mut Call) -> NativeResult {
     unsafe {
         if native {
             if dispatch == NO_REFERENCE {
-                return if message.kind == Kind::DEBUG { load_debug(call) } else { unknown_request(call) };
+                return if message.kind == Kind::DEBUG {
+                    load_debug(call)
+                } else {
+                    unknown_request(call)
+                };
             }
             ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, dispatch.into());
         } else {
@@ -632,7 +649,10 @@ pub fn push_message(call: &mut Call, message: Current) {
         if message.bytes.is_empty() {
             ffi::lua_pushnil(call.state());
         } else {
-            ffi::lua_pushlightuserdata(call.state(), message.bytes.cast::<std::ffi::c_void>().cast_mut());
+            ffi::lua_pushlightuserdata(
+                call.state(),
+                message.bytes.cast::<std::ffi::c_void>().cast_mut(),
+            );
         }
         ffi::lua_pushinteger(call.state(), i64::try_from(message.bytes.len()).unwrap_or(0));
     }
@@ -712,7 +732,9 @@ fn unknown_response(call: &mut Call) -> NativeResult {
         // SAFETY: the bytes live as long as the message.
         let bytes = unsafe { &*message.bytes };
         vm.log(&format!("Response message : {}", Lossy(bytes)));
-        return Err(call.error(format_args!("Unknown session : {} from {source:x}", message.session)));
+        return Err(
+            call.error(format_args!("Unknown session : {} from {source:x}", message.session))
+        );
     }
     let state = call.state();
     // SAFETY: a native has free slots.

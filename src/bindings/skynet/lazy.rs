@@ -8,7 +8,11 @@ use crate::continuation;
 use crate::vm::native::{Call, NativeResult, Outcome, Resumed};
 
 /// Calls `require(module)[function]` with the arguments at hand.
-pub(crate) fn call_lua(call: &mut Call, module: &'static CStr, function: &'static CStr) -> NativeResult {
+pub(crate) fn call_lua(
+    call: &mut Call,
+    module: &'static CStr,
+    function: &'static CStr,
+) -> NativeResult {
     let state = call.state();
     let count = call.top();
     // SAFETY: room is reserved; `require` may raise, nothing here has a destructor.

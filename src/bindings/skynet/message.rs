@@ -5,7 +5,7 @@ use mlua::ffi;
 use super::address::{self, Destination, address_text, deliver, deliver_as, destination};
 use crate::kernel::{Handle, Kind, Message, Payload, SendError, Session};
 use crate::vm::native::{Call, Lossy, NOTHING, NativeResult, Outcome, Raise, Resumed};
-use crate::vm::session::{OpenResponse, Waiter};
+use crate::vm::session::OpenResponse;
 use crate::vm::thread::{Request, Waiting};
 use crate::vm::{Wake, dispatch, seri};
 use crate::{continuation, native};
@@ -40,7 +40,8 @@ fn protocol(call: &mut Call, index: std::ffi::c_int) -> Result<(Kind, Packing), 
             Some(name) => Lossy(unsafe { &*name }).to_string(),
             None => call.type_name(index).to_owned(),
         };
-        let raise = call.error(format_args!("unknown message type '{text}' (see skynet.register_protocol)"));
+        let raise = call
+            .error(format_args!("unknown message type '{text}' (see skynet.register_protocol)"));
         drop(text);
         return Err(raise);
     };
@@ -446,12 +447,4 @@ pub(super) fn term(call: &mut Call) -> NativeResult {
         call.vm().peer_gone(peer);
     }
     NOTHING
-}
-
-/// Registers a waiter for a session that an answer will come to.
-pub(crate) fn note_waiter(call: &mut Call, session: Session) {
-    let vm = call.vm();
-    if let Some(id) = vm.current {
-        vm.sessions.insert(session, Waiter::Thread(id));
-    }
 }
