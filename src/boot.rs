@@ -13,6 +13,7 @@ use crate::bindings::BUILTIN;
 use crate::config::{Config, Settings};
 use crate::kernel::log::Logger;
 use crate::kernel::node::Factory;
+use crate::kernel::stop::END_LIMIT;
 use crate::kernel::{Clock, Kind, Launch, Message, Node, NodeOptions, Payload, Session};
 use crate::sandbox::Sandbox;
 use crate::vm::cache::Cache;
@@ -73,9 +74,15 @@ pub fn start(config: &Config, sandbox: Sandbox, clock: Clock) -> Result<Arc<Node
     }
     let line = settings.bootstrap.as_str();
     let (kind, arguments) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
-    if node.launch(kind, arguments.trim_start()).is_err() {
+    let launched = node.launch(kind, arguments.trim_start());
+    let Ok(bootstrap) = launched else {
+        // The log has the reason; it is written before the process ends.
+        node.start();
+        node.abort();
+        node.wait(Some(END_LIMIT));
         return Err(BootError::Bootstrap(line.to_owned()));
-    }
+    };
+    node.set_bootstrap(bootstrap.handle);
     node.start();
     Ok(node)
 }
@@ -130,8 +137,9 @@ fn paths(settings: &Settings) -> Paths {
     }
 }
 
-/// Asks the log service to open its file anew.
+/// Opens the log files anew: the log service's, and the message logs of single services.
 pub fn reopen_log(node: &Node) {
+    node.reopen_message_logs();
     if let Some(logger) = node.logger() {
         let message = Message {
             source: None,

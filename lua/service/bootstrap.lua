@@ -5,9 +5,7 @@
 --- Not here: what the services do. TLS needs no step of its own, it is part of the binary.
 
 local skynet = require "skynet.manager"
-
---- Centiseconds for the log to write why the process ends; abort ends the logger as well.
-local LAST_WORDS = 10
+local internal = require "skynet.internal"
 
 --- Runs one step. The node cannot do without it: its failure is logged and ends the process.
 ---@return any result nil after a failure
@@ -17,7 +15,7 @@ local function step(what, run, ...)
     return result
   end
   skynet.error(("bootstrap: %s failed: %s"):format(what, ok and "no service" or result))
-  skynet.sleep(LAST_WORDS)
+  internal.start_failed()
   skynet.abort()
   return nil
 end
@@ -50,6 +48,9 @@ end
 
 --- The node can live without it, so an absent datacenterd is no reason to end.
 local function start_datacenter()
+  if not internal.service_exists "datacenterd" then
+    return
+  end
   local ok, why = pcall(start_as, "DATACENTER", "datacenterd")
   if not ok then
     skynet.error(("bootstrap: no datacenter: %s"):format(why))

@@ -313,7 +313,8 @@ fn launch(call: &mut Call) -> Result<Answer, Raise> {
     let Ok(line) = std::str::from_utf8(unsafe { &*line }) else {
         return Err(call.argument(2, format_args!("a service's name and arguments must be UTF-8")));
     };
-    let line = line.trim_start();
+    // The line ends at the first break, as in skynet; a name of a service cannot hold one.
+    let line = line.trim_start().split(['\r', '\n']).next().unwrap_or_default();
     let (kind, arguments) = line.split_once(' ').unwrap_or((line, ""));
     let vm = call.vm();
     Ok(match vm.node.launch(kind, arguments.trim_start()) {

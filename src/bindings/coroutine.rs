@@ -33,6 +33,9 @@ fn resume(call: &mut Call, coroutine: *mut ffi::lua_State, arguments: c_int) -> 
     // SAFETY: reading a live state.
     let blocked = unsafe { ffi::lua_isyieldable(state) } == 0;
     let vm = call.vm();
+    if !vm.blocked.is_empty() {
+        vm.blocked.remove(&(coroutine as usize));
+    }
     vm.blocked_resumers += usize::from(blocked);
     vm.resume_depth += 1;
     // SAFETY: the coroutine is on the stack of the caller, so it stays alive. `lua_resume` does
@@ -51,7 +54,10 @@ fn resume(call: &mut Call, coroutine: *mut ffi::lua_State, arguments: c_int) -> 
         interrupt::arm(state);
     }
     match status {
-        ffi::LUA_YIELD if call.vm().suspended => Resume::Suspended,
+        ffi::LUA_YIELD if call.vm().suspended => {
+            call.vm().blocked.insert(coroutine as usize);
+            Resume::Suspended
+        }
         // SAFETY: reading the top of a live state.
         ffi::LUA_OK | ffi::LUA_YIELD => Resume::Values(unsafe { ffi::lua_gettop(coroutine) }),
         _ => Resume::Error,
@@ -72,7 +78,7 @@ fn resumable(call: &mut Call, coroutine: *mut ffi::lua_State) -> Result<(), &'st
         return Err("cannot resume dead coroutine");
     }
     let vm = call.vm();
-    if vm.threads.of_state(coroutine).is_some() {
+    if vm.threads.of_state(coroutine).is_some() || vm.blocked.contains(&(coroutine as usize)) {
         return Err("cannot resume a skynet coroutine suspend by skynet framework");
     }
     if vm.resume_depth >= MAX_NESTING {
@@ -232,6 +238,7 @@ fn call_wrapped_again(call: &mut Call, _resumed: Resumed) -> NativeResult {
 pub(crate) fn close(state: *mut ffi::lua_State, coroutine: *mut ffi::lua_State) {
     // SAFETY: the coroutine is anchored or on the caller's stack, and not running.
     unsafe {
+        Vm::of(state).as_mut().blocked.remove(&(coroutine as usize));
         if ffi::lua_status(coroutine) == ffi::LUA_YIELD {
             ffi::lua_sethook(coroutine, Some(raise_closed), ffi::LUA_MASKCOUNT, 1);
             let active = interrupt::set_active(coroutine);
@@ -307,9 +314,11 @@ fn status_of(call: &mut Call, coroutine: *mut ffi::lua_State) -> Status {
     if coroutine == call.state() {
         return Status::Running;
     }
+    let blocked = call.vm().blocked.contains(&(coroutine as usize));
     // SAFETY: reading a live state; `lua_getstack` of level 0 neither runs Lua nor raises.
     unsafe {
         match ffi::lua_status(coroutine) {
+            ffi::LUA_YIELD if blocked => Status::Blocked,
             ffi::LUA_YIELD => Status::Suspended,
             ffi::LUA_OK => {
                 let mut record: ffi::lua_Debug = std::mem::zeroed();
@@ -326,47 +335,67 @@ fn status_of(call: &mut Call, coroutine: *mut ffi::lua_State) -> Status {
     }
 }
 
-/// Notes which coroutines suspend for the framework: those whose chain ends in a thread that
-/// waits. A coroutine of the script that is suspended while its resumer is suspended too is
-/// blocked; its resumer is the framework's thread or another such coroutine.
+/// `skynet.coroutine.status(co)`: as Lua's, or "blocked".
 fn skynet_status(call: &mut Call) -> NativeResult {
     let coroutine = check_thread(call, 1)?;
-    let mut status = status_of(call, coroutine);
-    if status == Status::Suspended && is_blocked(coroutine) {
-        status = Status::Blocked;
-    }
-    let name = status.name();
+    let name = status_of(call, coroutine).name();
     call.push_text(format_args!("{name}"));
     Ok(Outcome::Values(1))
 }
 
-/// True when the coroutine rests inside one of our natives, not in `coroutine.yield`.
-fn is_blocked(coroutine: *mut ffi::lua_State) -> bool {
-    // SAFETY: `lua_getinfo` of "f" pushes the function that yielded; there is room for it, since
-    // every C function leaves some.
+/// Registry key of the table of coroutines that `skynet.coroutine` made; its keys are weak.
+const MADE: &std::ffi::CStr = c"skynet.coroutine";
+
+/// Pushes that table.
+fn push_made(call: &mut Call) {
+    let state = call.state();
+    // SAFETY: a native has free slots; may raise before anything changed.
     unsafe {
-        let mut record: ffi::lua_Debug = std::mem::zeroed();
-        if ffi::lua_status(coroutine) != ffi::LUA_YIELD
-            || ffi::lua_getstack(coroutine, 0, &raw mut record) == 0
-            || ffi::lua_checkstack(coroutine, 1) == 0
-        {
-            return false;
+        if ffi::luaL_getsubtable(state, ffi::LUA_REGISTRYINDEX, MADE.as_ptr()) == 0 {
+            ffi::lua_createtable(state, 0, 1);
+            ffi::lua_pushstring(state, c"k".as_ptr());
+            ffi::lua_setfield(state, -2, c"__mode".as_ptr());
+            ffi::lua_setmetatable(state, -2);
         }
-        ffi::lua_getinfo(coroutine, c"f".as_ptr(), &raw mut record);
-        let function = ffi::lua_tocfunction(coroutine, -1);
-        ffi::lua_settop(coroutine, -2);
-        let yields: ffi::lua_CFunction = native!(yield_values);
-        function.is_some_and(|function| function as usize != yields as usize)
-            && function.is_some()
-            && !is_stock_yield(coroutine, function)
     }
 }
 
-/// Lua's own `coroutine.yield` is kept for scripts; it is known by its address.
-fn is_stock_yield(coroutine: *mut ffi::lua_State, function: Option<ffi::lua_CFunction>) -> bool {
-    // SAFETY: every state of ours belongs to a VM.
-    let stock = unsafe { Vm::of(coroutine).as_ref() }.stock_yield;
-    function.is_some_and(|function| function as usize == stock)
+/// `skynet.coroutine.create(f)`.
+fn skynet_create(call: &mut Call) -> NativeResult {
+    call.check_type(1, ffi::LUA_TFUNCTION)?;
+    push_made(call);
+    let state = call.state();
+    // SAFETY: a native has free slots; may raise at any point.
+    unsafe {
+        let coroutine = ffi::lua_newthread(state);
+        ffi::lua_pushvalue(state, 1);
+        ffi::lua_xmove(state, coroutine, 1);
+        ffi::lua_pushvalue(state, -1);
+        ffi::lua_pushboolean(state, 1);
+        ffi::lua_rawset(state, -4);
+    }
+    Ok(Outcome::Values(1))
+}
+
+/// `skynet.coroutine.resume(co, ...)`: of one that `skynet.coroutine` made.
+fn skynet_resume(call: &mut Call) -> NativeResult {
+    let coroutine = check_thread(call, 1)?;
+    let state = call.state();
+    push_made(call);
+    // SAFETY: raw reads; the coroutine is at index 1.
+    let made = unsafe {
+        ffi::lua_pushvalue(state, 1);
+        ffi::lua_rawget(state, -2);
+        let made = ffi::lua_toboolean(state, -1) != 0;
+        ffi::lua_pop(state, 2);
+        made
+    };
+    if !made && status_of(call, coroutine) != Status::Dead {
+        call.push_boolean(false);
+        call.push_text(format_args!("cannot resume none skynet coroutine"));
+        return Ok(Outcome::Values(2));
+    }
+    resume_values(call)
 }
 
 /// `skynet.coroutine.yield(...)`.
@@ -428,7 +457,8 @@ const GLOBAL: &[Entry] = natives![
 
 const SKYNET: &[Entry] = natives![
     c"close" => close_coroutine,
-    c"resume" => resume_values,
+    c"create" => skynet_create,
+    c"resume" => skynet_resume,
     c"status" => skynet_status,
     c"thread" => thread,
     c"wrap" => wrap,
@@ -443,10 +473,6 @@ pub(super) unsafe fn install(state: *mut ffi::lua_State) {
     // SAFETY: the caller's promise.
     unsafe {
         ffi::lua_getglobal(state, c"coroutine".as_ptr());
-        ffi::lua_getfield(state, -1, c"yield".as_ptr());
-        let stock = ffi::lua_tocfunction(state, -1).map_or(0, |function| function as usize);
-        Vm::of(state).as_mut().stock_yield = stock;
-        ffi::lua_pop(state, 1);
         register(state, GLOBAL);
         ffi::lua_pop(state, 1);
     }
@@ -462,7 +488,7 @@ pub(super) unsafe extern "C-unwind" fn open(state: *mut ffi::lua_State) -> c_int
         ffi::lua_createtable(state, 0, 10);
         register(state, SKYNET);
         ffi::lua_getglobal(state, c"coroutine".as_ptr());
-        for name in [c"create", c"running", c"isyieldable"] {
+        for name in [c"running", c"isyieldable"] {
             ffi::lua_getfield(state, -1, name.as_ptr());
             ffi::lua_setfield(state, -3, name.as_ptr());
         }

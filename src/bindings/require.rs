@@ -11,6 +11,7 @@ use std::ffi::c_int;
 use mlua::ffi;
 
 use super::skynet::thread::{check_yieldable, suspend};
+use crate::vm::Wakeup;
 use crate::vm::native::{
     Call, Entry, Lossy, NOTHING, NativeResult, Outcome, Raise, Resumed, register,
 };
@@ -21,8 +22,10 @@ use crate::{continuation, native, natives};
 const FUNCTIONS: &[Entry] = natives![
     c"init" => init,
     c"init_all" => init_all,
-    c"require" => require,
 ];
+
+/// One function for the global and the module, so that they compare equal.
+const REQUIRE: ffi::lua_CFunction = native!(require);
 
 /// Replaces the global `require`.
 ///
@@ -31,7 +34,7 @@ const FUNCTIONS: &[Entry] = natives![
 pub(super) unsafe fn install(state: *mut ffi::lua_State) {
     // SAFETY: the caller's promise.
     unsafe {
-        ffi::lua_pushcfunction(state, native!(require));
+        ffi::lua_pushcfunction(state, REQUIRE);
         ffi::lua_setglobal(state, c"require".as_ptr());
     }
 }
@@ -45,6 +48,8 @@ pub(super) unsafe extern "C-unwind" fn open(state: *mut ffi::lua_State) -> c_int
     unsafe {
         ffi::lua_createtable(state, 0, 4);
         register(state, FUNCTIONS);
+        ffi::lua_pushcfunction(state, REQUIRE);
+        ffi::lua_setfield(state, -2, c"require".as_ptr());
     }
     1
 }
@@ -199,7 +204,7 @@ fn inits_done(call: &mut Call, resumed: Resumed) -> NativeResult {
 fn finish(call: &mut Call, name: &[u8]) {
     let vm = call.vm();
     let waiters = vm.modules.end(name);
-    vm.wakeups.extend(waiters);
+    vm.wakeups.extend(waiters.into_iter().map(Wakeup::Session));
 }
 
 /// Waits until another coroutine has loaded the module.

@@ -29,8 +29,9 @@ const LARGEST_ARGUMENT: usize = 31;
 /// stream of ours.
 pub const MAX_READ_DEPTH: usize = 2 * MAX_DEPTH;
 
-/// Deepest nesting of tables that is written: a table inside 33 others is refused.
-pub const MAX_DEPTH: usize = 33;
+/// Deepest nesting of tables that is written: a value inside 33 tables is refused, an empty table
+/// inside 32 others is not.
+pub const MAX_DEPTH: usize = 32;
 
 const fn head(kind: u8, argument: u8) -> u8 {
     kind | argument << TYPE_BITS
@@ -288,7 +289,7 @@ impl<'a> Reader<'a> {
             return Ok(Item::Table(argument));
         }
         let [first] = self.bytes()?;
-        if first & TYPE_MASK != TYPE_NUMBER {
+        if first & TYPE_MASK != TYPE_NUMBER || first >> TYPE_BITS == NUMBER_REAL {
             return self.invalid();
         }
         match self.number(first >> TYPE_BITS)? {

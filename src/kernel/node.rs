@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
@@ -12,6 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::clock::{CENTISECOND, Clock};
+use super::ended::Ended;
 use super::handle::Handle;
 use super::message::{Kind, Message, Payload, Session};
 use super::message_log::MessageLog;
@@ -19,6 +21,7 @@ use super::progress::Reading;
 use super::registry::{Registry, Routed};
 use super::scheduler::{Scheduler, Seat};
 use super::service::{Actor, Inbox, OVERLOAD_WARNING, Service};
+use super::stop::Savers;
 use super::ticker;
 use super::timer::{Timer, Wheel};
 
@@ -103,6 +106,11 @@ pub struct Node {
     monitor: AtomicU32,
     live: AtomicUsize,
     aborting: AtomicBool,
+    /// The first service, and whether the node failed to come up.
+    bootstrap: AtomicU32,
+    start_failed: AtomicBool,
+    pub(super) savers: Savers,
+    pub(super) ended_services: Mutex<Ended>,
     ended: Mutex<bool>,
     end: Condvar,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -146,6 +154,10 @@ impl Node {
             monitor: AtomicU32::new(0),
             live: AtomicUsize::new(0),
             aborting: AtomicBool::new(false),
+            bootstrap: AtomicU32::new(0),
+            start_failed: AtomicBool::new(false),
+            savers: Savers::default(),
+            ended_services: Mutex::default(),
             ended: Mutex::new(false),
             end: Condvar::new(),
             threads: Mutex::default(),
@@ -256,7 +268,7 @@ impl Node {
         arguments: &str,
     ) -> Result<Arc<Service>, LaunchFailed> {
         let refuse = |why: &str| {
-            self.log(None, &format!("FAILED launch {kind}: {why}"));
+            self.report(None, &format!("FAILED launch {kind}: {why}"));
             Err(LaunchFailed)
         };
         let Some(factory) = self.factories.get(kind) else {
@@ -294,10 +306,14 @@ impl Node {
                 if service.mailbox.settle(1) {
                     self.scheduler.schedule(Arc::clone(&service));
                 }
+                if self.aborting.load(Ordering::SeqCst) {
+                    // `abort` may have looked before the service was there.
+                    self.retire(service.handle);
+                }
                 Ok(service)
             }
             Err(why) => {
-                self.log(Some(service.handle), &format!("FAILED launch {name}: {why}"));
+                self.report(Some(service.handle), &format!("FAILED launch {name}: {why}"));
                 self.retire(service.handle);
                 self.close(&service);
                 Err(LaunchFailed)
@@ -382,8 +398,14 @@ impl Node {
     fn undelivered(&self, message: Message, to: Handle) {
         // A late answer is nobody's request.
         if message.kind != Kind::RESPONSE && message.kind != Kind::ERROR {
+            self.log_undelivered(&message, to);
             self.answer_with_error(message.source, message.session, to);
         }
+    }
+
+    /// True once the node is to end.
+    pub(super) fn is_ending(&self) -> bool {
+        self.aborting.load(Ordering::Relaxed)
     }
 
     /// Tells the sender of a request that it has failed.
@@ -443,6 +465,7 @@ impl Node {
     }
 
     fn close(&self, service: &Arc<Service>) {
+        self.remember_ended(service.handle, &service.name);
         // SAFETY: called under the scheduling right, which ends here: the credit of `retire`
         // keeps everybody from scheduling the service again.
         unsafe { service.close(&mut |message| self.undelivered(message, service.handle)) };
@@ -451,7 +474,36 @@ impl Node {
             self.finish();
         } else if live == 1 && self.aborting.load(Ordering::SeqCst) {
             self.retire_logger();
+        } else if live == 1 && self.is_logger_alone() {
+            // Nobody is left who could ever start a service again.
+            self.log(None, "no service is left but the log: the node ends");
+            self.abort();
         }
+    }
+
+    fn is_logger_alone(&self) -> bool {
+        self.logger().is_some_and(|logger| self.registry.find(logger).is_some())
+            && self.bootstrap().is_some()
+    }
+
+    /// Notes the first service beside the log.
+    pub fn set_bootstrap(&self, service: Handle) {
+        self.bootstrap.store(service.number(), Ordering::SeqCst);
+    }
+
+    /// The first service beside the log.
+    pub fn bootstrap(&self) -> Option<Handle> {
+        Handle::new(self.bootstrap.load(Ordering::SeqCst))
+    }
+
+    /// Notes that the node could not start what it needs; the log says why.
+    pub fn note_start_failure(&self) {
+        self.start_failed.store(true, Ordering::SeqCst);
+    }
+
+    /// True when the node could not start what it needs.
+    pub fn has_start_failed(&self) -> bool {
+        self.start_failed.load(Ordering::SeqCst)
     }
 
     fn retire_logger(&self) {
@@ -534,6 +586,15 @@ impl Node {
         }
     }
 
+    /// Logs a failure. The log service's own goes to standard error, since there is no log yet.
+    pub fn report(&self, source: Option<Handle>, text: &str) {
+        if self.logger().is_none_or(|logger| Some(logger) == source) {
+            let _ = writeln!(std::io::stderr(), "node: {text}");
+        } else {
+            self.log(source, text);
+        }
+    }
+
     /// Logs a line under the address `source`.
     pub fn log(&self, source: Option<Handle>, text: &str) {
         self.log_bytes(source, text.as_bytes());
@@ -541,15 +602,14 @@ impl Node {
 
     /// Logs a line that need not be text.
     pub fn log_bytes(&self, source: Option<Handle>, text: &[u8]) {
-        if let Some(logger) = self.logger() {
-            let message = Message {
-                source,
-                session: Session::NONE,
-                kind: Kind::TEXT,
-                payload: Payload::copy_of(text),
-            };
-            let _ = self.send_to(logger, message);
-        }
+        let Some(logger) = self.logger() else { return };
+        let message = Message {
+            source,
+            session: Session::NONE,
+            kind: Kind::TEXT,
+            payload: Payload::copy_of(text),
+        };
+        let _ = self.send_to(logger, message);
     }
 
     /// A value of the environment, which the config file fills.
@@ -613,14 +673,15 @@ impl Node {
                 *senders.entry(message.source.map_or(0, Handle::number)).or_default() += 1;
             });
         }
-        self.log(
-            Some(service.handle),
-            &format!(
-                "May overload, message queue length = {pending} ({}; from {})",
-                top(kinds.into_iter().map(|(kind, count)| (count, kind.to_string()))),
-                top(senders.into_iter().map(|(sender, count)| (count, self.describe(sender)))),
-            ),
-        );
+        let log = |text: &str| self.log(Some(service.handle), text);
+        log(&format!("May overload, message queue length = {pending}"));
+        // A line of its own: tools know skynet's by its end.
+        log(&format!(
+            "queue of {}: {}; from {}",
+            service.name,
+            top(kinds.into_iter().map(|(kind, count)| (count, kind.to_string()))),
+            top(senders.into_iter().map(|(sender, count)| (count, self.describe(sender)))),
+        ));
     }
 
     /// A sender for the log: address and name.
@@ -629,8 +690,21 @@ impl Node {
             None => "timers".to_owned(),
             Some(handle) => match self.registry.find(handle) {
                 Some(service) => format!("{handle} {}", service.name),
-                None => format!("{handle}"),
+                None => match self.ended_name(handle) {
+                    Some(name) => format!("{handle} {name}, which has ended"),
+                    None => format!("{handle}, which is no service"),
+                },
             },
+        }
+    }
+
+    /// Opens every message log anew, for a tool that has moved the files away.
+    pub fn reopen_message_logs(&self) {
+        for service in self.registry.services() {
+            if service.has_message_log() {
+                self.log_messages(&service, false);
+                self.log_messages(&service, true);
+            }
         }
     }
 

@@ -72,6 +72,8 @@ pub struct Service {
     pub requests: AtomicU32,
     /// Has had a local name, so that the end has to look for it.
     pub(super) named: AtomicBool,
+    /// Wants to be asked before the node ends.
+    saves: AtomicBool,
     /// No longer in the registry; to be closed at its next turn.
     retired: AtomicBool,
     /// The actor is gone.
@@ -108,6 +110,7 @@ impl Service {
             message_log: Mutex::new(None),
             requests: AtomicU32::new(0),
             named: AtomicBool::new(false),
+            saves: AtomicBool::new(false),
             retired: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             leftovers: Mutex::new(()),
@@ -199,6 +202,11 @@ impl Service {
         self.is_logged.store(true, Ordering::Release);
     }
 
+    /// True while its messages are logged.
+    pub(super) fn has_message_log(&self) -> bool {
+        self.is_logged.load(Ordering::Acquire)
+    }
+
     /// Ends the message log; false when there is none.
     pub(super) fn stop_message_log(&self, now: u64) -> bool {
         self.is_logged.store(false, Ordering::Release);
@@ -225,6 +233,16 @@ impl Service {
             0 => None,
             nanoseconds => Some(Duration::from_nanos(nanoseconds)),
         }
+    }
+
+    /// Notes whether the service wants to be asked before the node ends.
+    pub fn set_saves(&self, saves: bool) {
+        self.saves.store(saves, Ordering::Release);
+    }
+
+    /// True when the service wants to be asked before the node ends.
+    pub fn saves(&self) -> bool {
+        self.saves.load(Ordering::Acquire)
     }
 
     /// Messages waiting, the one being handled included until its turn ends.

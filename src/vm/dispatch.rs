@@ -86,8 +86,16 @@ impl LuaActor {
             }
         };
         if let Some(text) = failure {
-            node.log(Some(service.handle), &format!("lua loader error : {text}"));
+            node.report(Some(service.handle), &format!("lua loader error : {text}"));
             report_to_launcher(&node, service.handle, b"ERROR");
+            node.log(Some(service.handle), "KILL self");
+            if node.bootstrap() == Some(service.handle) {
+                node.note_start_failure();
+            } else if node.logger() == Some(service.handle) {
+                // A node whose log nobody sees is of no use.
+                node.note_start_failure();
+                node.abort();
+            }
             node.retire(service.handle);
         }
     }
@@ -123,6 +131,22 @@ impl Actor for LuaActor {
         }
         // SAFETY: as above.
         unsafe { pointer.end_turn() };
+    }
+
+    /// A log service in Lua still writes what was logged before it ends.
+    fn on_leftover(&mut self, message: Message) -> Option<Message> {
+        let ActorState::Running(pointer) = self.state else { return Some(message) };
+        // SAFETY: the kernel calls this under the scheduling right; no borrow is kept across Lua.
+        let is_log = unsafe {
+            let vm = pointer.get();
+            message.kind == Kind::TEXT && vm.node.logger() == Some(vm.handle()) && !vm.exiting
+        };
+        if !is_log {
+            return Some(message);
+        }
+        // SAFETY: as above.
+        unsafe { pointer.handle(message) };
+        None
     }
 }
 
@@ -222,8 +246,13 @@ impl VmPointer {
             let message = self.get().message;
             match message.kind {
                 Kind::RESPONSE => self.on_response(message.session),
-                Kind::ERROR => self.on_error(message.source, message.session),
+                Kind::ERROR if !self.get().protocols.handles_errors() => {
+                    self.get().on_error(message.source, message.session);
+                }
                 Kind::TRACE => self.on_trace(message),
+                Kind::SYSTEM if self.get().is_stop_request(message) => {
+                    self.start_thread(native!(run_stop_function));
+                }
                 _ => self.start_handler(),
             }
         }
@@ -242,8 +271,10 @@ impl VmPointer {
                 if vm.exiting {
                     return;
                 }
-                if let Some(session) = vm.wakeups.pop_front() {
-                    self.wake_sleeper(session);
+                if let Some(wakeup) = vm.wakeups.pop_front() {
+                    if let Some(session) = vm.session_to_wake(wakeup) {
+                        self.wake_sleeper(session);
+                    }
                 } else if let Some(session) = vm.failures.pop_front() {
                     self.fail_call(session);
                 } else if let Some(id) = vm.forks.pop_front() {
@@ -267,6 +298,7 @@ impl VmPointer {
             } else {
                 vm.sessions.remove(session);
             }
+            vm.log_tag(id, "resume");
             self.resume(id, Wake::Woken);
         }
     }
@@ -286,10 +318,14 @@ impl VmPointer {
             let vm = self.get();
             match vm.sessions.remove(session) {
                 Some(Waiter::Thread(id)) => {
+                    vm.log_tag(id, "resume");
                     let wake = match vm.threads[id].waiting {
                         Waiting::Call { .. } => Wake::Answer,
                         _ => {
                             vm.timers = vm.timers.saturating_sub(1);
+                            if !vm.trace.origins.is_empty() {
+                                vm.trace.origins.remove(&id);
+                            }
                             Wake::Timer
                         }
                     };
@@ -300,20 +336,6 @@ impl VmPointer {
                 }
                 None => self.call_protected(native!(unknown_response)),
             }
-        }
-    }
-
-    unsafe fn on_error(self, source: Option<Handle>, session: Session) {
-        // SAFETY: as in `handle`.
-        let vm = unsafe { self.get() };
-        if session.expects_answer() {
-            if let Some(Waiter::Thread(id)) = vm.sessions.get(session) {
-                if matches!(vm.threads[id].waiting, Waiting::Call { .. }) {
-                    vm.failures.push_back(session);
-                }
-            }
-        } else if let Some(source) = source {
-            vm.peer_gone(source);
         }
     }
 
@@ -339,12 +361,24 @@ impl VmPointer {
             let vm = self.get();
             let thread = &mut vm.threads[id];
             thread.context = Some(request);
-            thread.request = request.session.expects_answer().then_some(request);
+            thread.request = Some(request);
+            thread.kind = message.kind;
             if !vm.trace.is_idle() {
                 vm.begin_traced(id, message);
             }
             ffi::lua_pushcfunction(vm.threads[id].state, native!(handle_request));
             self.resume(id, Wake::Answer);
+        }
+    }
+
+    /// Runs a native in a thread of its own.
+    unsafe fn start_thread(self, function: ffi::lua_CFunction) {
+        // SAFETY: as in `handle`; an idle coroutine has room for a function.
+        unsafe {
+            if let Some(id) = self.take_thread() {
+                ffi::lua_pushcfunction(self.get().threads[id].state, function);
+                self.resume(id, Wake::Answer);
+            }
         }
     }
 
@@ -427,7 +461,7 @@ impl VmPointer {
                     ffi::lua_settop(coroutine, 0);
                     self.finish_thread(id);
                 }
-                Rest::Failed => self.fail_thread(id, status),
+                Rest::Failed => self.fail_thread(id),
             }
         }
     }
@@ -437,16 +471,10 @@ impl VmPointer {
         // SAFETY: as in `handle`.
         unsafe {
             let vm = self.get();
-            if let Some(request) = vm.threads[id].request {
-                vm.log(&format!(
-                    "Maybe forgot response session {} from {} : {}",
-                    request.session,
-                    request
-                        .source
-                        .map_or_else(|| ":00000000".to_owned(), |source| source.to_string()),
-                    vm.service.name
-                ));
+            if vm.threads[id].request.is_some_and(|request| request.session.expects_answer()) {
+                self.warn_of_forgotten(id);
             }
+            let vm = self.get();
             if vm.threads[id].traced {
                 vm.end_traced(id);
             }
@@ -457,8 +485,46 @@ impl VmPointer {
         }
     }
 
+    /// A handler has ended without an answer: logs who waits and where the handler is written.
+    #[cold]
+    unsafe fn warn_of_forgotten(self, id: ThreadId) {
+        // SAFETY: as in `handle`; `lua_getinfo` of "S" does not raise, and the main stack has
+        // room for the function.
+        unsafe {
+            let vm = self.get();
+            let Some(request) = vm.threads[id].request else { return };
+            let kind = vm.threads[id].kind;
+            let mut handler = vm.service.name.to_string();
+            let state = vm.state;
+            if let Some(position) = vm.protocols.by_kind(kind) {
+                let protocol = vm.protocols.at(position);
+                if protocol.is_native() {
+                    ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, protocol.dispatch.into());
+                } else {
+                    ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, protocol.class.into());
+                    ffi::lua_pushstring(state, c"dispatch".as_ptr());
+                    ffi::lua_rawget(state, -2);
+                    ffi::lua_remove(state, -2);
+                }
+                if ffi::lua_type(state, -1) == ffi::LUA_TFUNCTION {
+                    let mut record: ffi::lua_Debug = std::mem::zeroed();
+                    ffi::lua_getinfo(state, c">S".as_ptr(), &raw mut record);
+                    let source = std::ffi::CStr::from_ptr(record.source).to_string_lossy();
+                    handler = format!("{source}:{}", record.linedefined);
+                } else {
+                    ffi::lua_pop(state, 1);
+                }
+            }
+            vm.log(&format!(
+                "Maybe forgot response session {} from {} : {handler}",
+                request.session,
+                request.source.map_or_else(|| ":00000000".to_owned(), |source| source.to_string()),
+            ));
+        }
+    }
+
     /// A coroutine has died of an error: tell whoever waits for it, note the traceback.
-    unsafe fn fail_thread(self, id: ThreadId, status: c_int) {
+    unsafe fn fail_thread(self, id: ThreadId) {
         // SAFETY: as in `handle`.
         unsafe {
             let vm = self.get();
@@ -466,10 +532,10 @@ impl VmPointer {
             let state = vm.state;
             vm.interrupted = false;
             if let Some(request) = vm.threads[id].request.take() {
+                if request.session.expects_answer() {
+                    vm.log_tag(id, "error");
+                }
                 vm.node.answer_with_error(request.source, request.session, vm.handle());
-            }
-            if status == ffi::LUA_YIELD {
-                vm.note_error("a coroutine of the framework yielded to nobody (coroutine.yield outside of a coroutine of the script's own)");
             }
             // Let the traceback function find the coroutine.
             vm.failed = coroutine;
@@ -511,11 +577,8 @@ impl VmPointer {
             let handler = ffi::lua_gettop(state);
             ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, function.into());
             ffi::lua_pushinteger(state, kind.0.into());
-            if length == 0 {
-                ffi::lua_pushnil(state);
-            } else {
-                ffi::lua_pushlightuserdata(state, pointer);
-            }
+            let pointer = if length == 0 { std::ptr::null_mut() } else { pointer };
+            ffi::lua_pushlightuserdata(state, pointer);
             ffi::lua_pushinteger(state, i64::try_from(length).unwrap_or(0));
             ffi::lua_pushinteger(state, session.0.into());
             ffi::lua_pushinteger(state, source.map_or(0, Handle::number).into());
@@ -546,14 +609,41 @@ impl VmPointer {
             message.session,
         );
         let _ = write!(line, "{}\x1b[0m", Lossy(&errors));
-        if source != 0 {
-            let _ = write!(line, "\n\tcalled by {} ({})", vm.node.describe(source), message.kind);
-        }
         vm.log(&line);
+        // A line of its own: tools know skynet's by its ends.
+        if source != 0 && message.kind != Kind::RESPONSE {
+            let caller = vm.node.describe(source);
+            vm.log(&format!(
+                "the message was from {caller} ({})",
+                vm.protocols.describe(message.kind)
+            ));
+        }
     }
 }
 
 impl super::Vm {
+    /// An error message: the call of its session fails, or whoever sent it is gone.
+    pub fn on_error(&mut self, source: Option<Handle>, session: Session) {
+        if session.expects_answer() {
+            if let Some(Waiter::Thread(id)) = self.sessions.get(session) {
+                if matches!(self.threads[id].waiting, Waiting::Call { .. }) {
+                    self.failures.push_back(session);
+                }
+            }
+        } else if let Some(source) = source {
+            self.peer_gone(source);
+        }
+    }
+
+    /// True for the node's request to save, of a service that wants to (`skynet.on_stop`).
+    fn is_stop_request(&self, message: Current) -> bool {
+        // SAFETY: the bytes live as long as the message.
+        let bytes = unsafe { &*message.bytes };
+        self.references.stop != NO_REFERENCE
+            && message.source.is_none()
+            && bytes == crate::kernel::stop::REQUEST
+    }
+
     /// Every pending call to `peer` fails, and answers owed to it are dropped.
     pub fn peer_gone(&mut self, peer: Handle) {
         let waiting = self.sessions.threads().filter(|(_, id)| {
@@ -591,6 +681,29 @@ impl super::Vm {
     }
 }
 
+/// Body of the thread that runs the function of `skynet.on_stop`.
+fn run_stop_function(call: &mut Call) -> NativeResult {
+    let function = call.vm().references.stop;
+    // SAFETY: a native has free slots.
+    unsafe {
+        ffi::lua_pushcfunction(call.state(), add_traceback);
+        ffi::lua_rawgeti(call.state(), ffi::LUA_REGISTRYINDEX, function.into());
+    }
+    Ok(Outcome::ProtectedCall(0, 1, continuation!(stop_function_done), 0))
+}
+
+fn stop_function_done(call: &mut Call, resumed: Resumed) -> NativeResult {
+    if !resumed.is_ok() {
+        let text: *const [u8] = call.string(-1).unwrap_or(b"(error object is no string)");
+        // SAFETY: the text is on the stack.
+        let text = Lossy(unsafe { &*text });
+        call.vm().log(&format!("on_stop failed: {text}"));
+    }
+    let vm = call.vm();
+    vm.node.saved(vm.handle());
+    NOTHING
+}
+
 /// Body of a thread that handles a request: finds the handler, unpacks, calls.
 fn handle_request(call: &mut Call) -> NativeResult {
     let vm = call.vm();
@@ -625,7 +738,14 @@ fn handle_request(call: &mut Call) -> NativeResult {
         // dispatch [, class]
         ffi::lua_pushinteger(state, message.session.0.into());
         ffi::lua_pushinteger(state, source.into());
-        let count = if native {
+        let count = if message.kind == Kind::ERROR {
+            // The session of an error is none to answer.
+            if let Some(id) = call.vm().current {
+                call.vm().threads[id].request = None;
+            }
+            push_message(call, message);
+            2
+        } else if native {
             seri::unpack(call, &*message.bytes)?
         } else {
             ffi::lua_getfield(state, 2, c"unpack".as_ptr());
@@ -646,14 +766,10 @@ fn end_request(_call: &mut Call, _resumed: Resumed) -> NativeResult {
 pub fn push_message(call: &mut Call, message: Current) {
     // SAFETY: a native has free slots; the pointer is only looked at while the message lives.
     unsafe {
-        if message.bytes.is_empty() {
-            ffi::lua_pushnil(call.state());
-        } else {
-            ffi::lua_pushlightuserdata(
-                call.state(),
-                message.bytes.cast::<std::ffi::c_void>().cast_mut(),
-            );
-        }
+        // An empty message is a null pointer, but a pointer: scripts test for nil.
+        let start = message.bytes.cast::<std::ffi::c_void>().cast_mut();
+        let start = if message.bytes.is_empty() { std::ptr::null_mut() } else { start };
+        ffi::lua_pushlightuserdata(call.state(), start);
         ffi::lua_pushinteger(call.state(), i64::try_from(message.bytes.len()).unwrap_or(0));
     }
 }
@@ -686,40 +802,55 @@ fn load_debug(call: &mut Call) -> NativeResult {
 fn unknown_request(call: &mut Call) -> NativeResult {
     let vm = call.vm();
     let message = vm.message;
-    let reference = vm.references.unknown_request;
-    if reference != NO_REFERENCE {
-        // The script's own function takes care of the answer.
-        if let Some(id) = vm.current {
-            vm.threads[id].request = None;
-        }
-        let position = vm.protocols.by_kind(message.kind);
-        let class = position.map_or(NO_REFERENCE, |position| vm.protocols.at(position).class);
-        let state = call.state();
-        // SAFETY: a native has free slots.
-        unsafe {
-            ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, reference.into());
-            ffi::lua_pushinteger(state, message.session.0.into());
-            ffi::lua_pushinteger(state, message.source.map_or(0, Handle::number).into());
-            push_message(call, message);
-            if class == NO_REFERENCE {
-                ffi::lua_pushinteger(state, message.kind.0.into());
-            } else {
-                ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, class.into());
-            }
-        }
-        return Ok(Outcome::Call(5, continuation!(end_request), 0));
-    }
-    if message.session.expects_answer() {
-        if let Some(request) = vm.current.and_then(|id| vm.threads[id].request.take()) {
+    if let Some(request) = vm.current.and_then(|id| vm.threads[id].request.take()) {
+        if request.session.expects_answer() {
             vm.node.answer_with_error(request.source, request.session, vm.handle());
+            return NOTHING;
         }
-        return NOTHING;
     }
+    let reference = vm.references.unknown_request;
+    if reference == NO_REFERENCE {
+        return report_request(call, message);
+    }
+    let state = call.state();
+    // SAFETY: a native has free slots.
+    unsafe {
+        ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, reference.into());
+        ffi::lua_pushinteger(state, message.session.0.into());
+        ffi::lua_pushinteger(state, message.source.map_or(0, Handle::number).into());
+    }
+    push_message(call, message);
+    let name = call.vm().protocols.by_kind(message.kind);
+    match name.map(|position| std::ptr::from_ref(&*call.vm().protocols.at(position).name)) {
+        // SAFETY: the name belongs to the VM and is not touched by the push.
+        Some(name) => unsafe { call.push_bytes(&*name) },
+        None => call.push_integer(message.kind.0.into()),
+    }
+    Ok(Outcome::Call(5, continuation!(end_request), 0))
+}
+
+/// What becomes of a message that nobody handles, unless the script says otherwise.
+fn report_request(call: &mut Call, message: Current) -> NativeResult {
+    let vm = call.vm();
     // SAFETY: the bytes live as long as the message.
-    let bytes = unsafe { &*message.bytes };
-    vm.log(&format!("Unknown request ({}): {}", message.kind, Lossy(bytes)));
+    let bytes = Lossy(unsafe { &*message.bytes });
+    vm.log(&format!("Unknown request ({}): {bytes}", vm.protocols.describe(message.kind)));
     let source = message.source.map_or(0, Handle::number);
     Err(call.error(format_args!("Unknown session : {} from {source:x}", message.session)))
+}
+
+/// `skynet.dispatch_unknown_request`'s default, as a function: (session, source, message, size,
+/// type).
+pub fn default_unknown_request(call: &mut Call) -> NativeResult {
+    call.vm().message.session = Session(i32::try_from(call.check_integer(1)?).unwrap_or(0));
+    let message = call.vm().message;
+    report_request(call, message)
+}
+
+/// The same for answers: (session, source, message, size).
+pub fn default_unknown_response(call: &mut Call) -> NativeResult {
+    let message = call.vm().message;
+    report_response(call, message)
 }
 
 /// An answer that nobody waits for.
@@ -729,12 +860,7 @@ fn unknown_response(call: &mut Call) -> NativeResult {
     let reference = vm.references.unknown_response;
     let source = message.source.map_or(0, Handle::number);
     if reference == NO_REFERENCE {
-        // SAFETY: the bytes live as long as the message.
-        let bytes = unsafe { &*message.bytes };
-        vm.log(&format!("Response message : {}", Lossy(bytes)));
-        return Err(
-            call.error(format_args!("Unknown session : {} from {source:x}", message.session))
-        );
+        return report_response(call, message);
     }
     let state = call.state();
     // SAFETY: a native has free slots.
@@ -746,6 +872,14 @@ fn unknown_response(call: &mut Call) -> NativeResult {
         ffi::lua_callk(state, 4, 0, 0, None);
     }
     NOTHING
+}
+
+fn report_response(call: &mut Call, message: Current) -> NativeResult {
+    let source = message.source.map_or(0, Handle::number);
+    // SAFETY: the bytes live as long as the message.
+    let bytes = Lossy(unsafe { &*message.bytes });
+    call.vm().log(&format!("Response message : {bytes}"));
+    Err(call.error(format_args!("Unknown session : {} from {source:x}", message.session)))
 }
 
 /// Makes a coroutine and puts it into the pool.
@@ -795,10 +929,20 @@ fn describe_failure(call: &mut Call) -> NativeResult {
     // on top of its stack. Everything may raise; nothing has a destructor.
     unsafe {
         let status = ffi::lua_status(failed);
-        if status == ffi::LUA_YIELD {
-            ffi::lua_pushstring(state, c"coroutine.yield".as_ptr());
-        } else {
+        if status != ffi::LUA_YIELD {
             ffi::lua_xmove(failed, state, 1);
+        } else if ffi::lua_gettop(failed) == 0 {
+            ffi::lua_pushstring(
+                state,
+                c"coroutine.yield() outside of a coroutine of the script's own".as_ptr(),
+            );
+        } else {
+            // A script's own `coroutine.yield` outside of a coroutine of its own.
+            ffi::lua_xmove(failed, state, ffi::lua_gettop(failed));
+            ffi::lua_settop(state, 1);
+            ffi::lua_pushstring(state, c"Unknown command : ".as_ptr());
+            ffi::luaL_tolstring(state, 1, std::ptr::null_mut());
+            ffi::lua_concat(state, 2);
         }
         let mut length = 0;
         let message = ffi::luaL_tolstring(state, -1, &raw mut length);

@@ -52,7 +52,7 @@ pub(super) unsafe fn boot(pointer: VmPointer, arguments: &str) -> Result<(), Str
         let failure = (status != ffi::LUA_OK).then(|| pointer.take_error());
         ffi::lua_settop(state, 0);
         pointer.get().interrupted = false;
-        pointer.settle();
+        // What the main chunk forked runs behind the first message, as in skynet.
         ffi::lua_gc(state, ffi::LUA_GCRESTART, 0);
         pointer.get().loading = None;
         failure.map_or(Ok(()), Err)

@@ -18,7 +18,7 @@ pub mod state;
 pub mod thread;
 pub mod trace;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::c_int;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ use native::TextBuffer;
 use protocol::Protocols;
 use session::{Responses, Sessions, Trace};
 use state::Shared;
-use thread::{ThreadId, Threads};
+use thread::{ThreadId, Threads, Waiting};
 
 /// Services whose addresses a VM remembers. A power of two; covers the few that most services
 /// talk to, the rest goes through the registry.
@@ -68,6 +68,17 @@ pub enum Wake {
     Woken,
     /// The thread is to end: whatever it waits for raises.
     Killed,
+}
+
+/// Whom a queued `skynet.wakeup` means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wakeup {
+    /// A thread that sleeps under its own coroutine.
+    Thread(ThreadId),
+    /// Whoever sleeps under the token with this reference.
+    Token(c_int),
+    /// Whoever waits under this session.
+    Session(Session),
 }
 
 /// The message being handled.
@@ -137,6 +148,8 @@ pub struct Vm {
     pub has_started: bool,
     /// `skynet.exit` has been called.
     pub exiting: bool,
+    /// `skynet.memlimit` has been called.
+    pub memory_limited: bool,
     /// The message being handled.
     pub message: Current,
     /// Blocks handed to the script as light userdata, which it still has to send or free.
@@ -147,8 +160,8 @@ pub struct Vm {
     pub(crate) failed: *mut ffi::lua_State,
     /// Forked threads that have not run yet.
     pub forks: VecDeque<ThreadId>,
-    /// Sessions of threads to be woken.
-    pub wakeups: VecDeque<Session>,
+    /// Tokens of threads to be woken.
+    pub wakeups: VecDeque<Wakeup>,
     /// Sessions of calls that have failed.
     pub failures: VecDeque<Session>,
     /// Errors of the message being handled.
@@ -161,8 +174,8 @@ pub struct Vm {
     pub turn_began: Option<Instant>,
     /// References of registry values that natives need at hand.
     pub references: References,
-    /// Address of Lua's own `coroutine.yield`, to tell a script's yield from the framework's.
-    pub stock_yield: usize,
+    /// Coroutines of the script that rest because the framework suspended the thread they run in.
+    pub blocked: HashSet<usize>,
     /// State of tracing.
     pub trace: Trace,
     /// A chunk being loaded, held here so that a raise does not lose it.
@@ -181,6 +194,8 @@ pub struct References {
     pub unknown_response: c_int,
     /// Function behind debug INFO, or `LUA_NOREF`.
     pub info: c_int,
+    /// Function of `skynet.on_stop`, or `LUA_NOREF`.
+    pub stop: c_int,
     /// The table of `skynet.init` functions not run yet, or `LUA_NOREF`.
     pub init: c_int,
     /// The table `skynet._proto`: classes of the message types by name and id.
@@ -208,6 +223,34 @@ impl Vm {
         self.route(handle)?;
         let slot = handle.number() as usize % ROUTES;
         self.routes[slot].as_ref().map(|service| (service, &*self.node))
+    }
+
+    /// Takes the session of whoever sleeps under a queued token right now. Raises nothing.
+    fn session_to_wake(&mut self, wakeup: Wakeup) -> Option<Session> {
+        match wakeup {
+            Wakeup::Session(session) => Some(session),
+            Wakeup::Thread(id) => match self.threads[id].waiting {
+                Waiting::Sleep(session) | Waiting::Wait(session) if self.threads[id].own_token => {
+                    Some(session)
+                }
+                _ => None,
+            },
+            Wakeup::Token(token) => {
+                let state = self.state;
+                // SAFETY: raw reads of live registry values on the main state, whose stack has
+                // room; nothing is allocated.
+                unsafe {
+                    let mut is_integer = 0;
+                    ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, self.references.tokens.into());
+                    ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, token.into());
+                    ffi::luaL_unref(state, ffi::LUA_REGISTRYINDEX, token);
+                    ffi::lua_rawget(state, -2);
+                    let session = ffi::lua_tointegerx(state, -1, &raw mut is_integer);
+                    ffi::lua_pop(state, 2);
+                    i32::try_from(session).ok().filter(|_| is_integer != 0).map(Session)
+                }
+            }
+        }
     }
 
     /// Own handle.

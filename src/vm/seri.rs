@@ -27,6 +27,9 @@ pub fn pack(call: &mut Call, first: c_int) -> Result<usize, Raise> {
 
 #[inline]
 fn pack_value(call: &mut Call, index: c_int, depth: usize) -> Result<(), Raise> {
+    if depth > MAX_DEPTH {
+        return Err(fail(call, format_args!("serialize can't pack too depth table")));
+    }
     let state = call.state();
     match call.kind(index) {
         ffi::LUA_TSTRING => {
@@ -75,9 +78,6 @@ fn pack_value(call: &mut Call, index: c_int, depth: usize) -> Result<(), Raise> 
 }
 
 fn pack_table(call: &mut Call, index: c_int, depth: usize) -> Result<(), Raise> {
-    if depth > MAX_DEPTH {
-        return Err(fail(call, format_args!("serialize can't pack too depth table")));
-    }
     call.reserve(8)?;
     let state = call.state();
     // SAFETY: `index` is a table; there is room for the values pushed here; raw access raises
@@ -145,7 +145,8 @@ fn pack_with_pairs(call: &mut Call, index: c_int, depth: usize) -> Result<(), Ra
 
 #[cold]
 fn fail(call: &mut Call, text: std::fmt::Arguments<'_>) -> Raise {
-    call.error(text)
+    let _ = call.error(text);
+    Raise::AtCaller
 }
 
 /// Pushes the values that `bytes` hold; returns how many.
@@ -265,5 +266,5 @@ fn push_inner(
 fn invalid(call: &mut Call, reader: &Reader<'_>) -> Raise {
     // skynet shows the line of its C source in place of the zero.
     let left = reader.left();
-    call.error(format_args!("Invalid serialize stream {left} (line:0)"))
+    fail(call, format_args!("Invalid serialize stream {left} (line:0)"))
 }

@@ -149,6 +149,8 @@ pub struct Trace {
     pub last: u64,
     /// `skynet.trace_timeout`: remember where timers were set.
     pub timers: bool,
+    /// Where the timers that run were set, while that is remembered.
+    pub origins: HashMap<ThreadId, Box<[u8]>>,
     /// `skynet.traceproto`: per message type, always or never.
     pub protocols: HashMap<u8, bool>,
 }

@@ -3,7 +3,7 @@
 //! Invariant: every step that may raise runs protected; a state that could not be set up is
 //! closed again and reported as text.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::{CStr, c_int};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -132,6 +132,7 @@ impl VmPointer {
             modules: super::modules::Modules::default(),
             has_started: false,
             exiting: false,
+            memory_limited: false,
             message: Current::NONE,
             blocks: HashMap::new(),
             trusts_pointers: false,
@@ -148,10 +149,11 @@ impl VmPointer {
                 unknown_request: NO_REFERENCE,
                 unknown_response: NO_REFERENCE,
                 info: NO_REFERENCE,
+                stop: NO_REFERENCE,
                 init: NO_REFERENCE,
                 protocols: NO_REFERENCE,
             },
-            stock_yield: 0,
+            blocked: HashSet::new(),
             trace: Trace::default(),
             loading: None,
             routes: std::array::from_fn(|_| None),

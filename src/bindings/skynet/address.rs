@@ -118,7 +118,6 @@ pub(crate) fn deliver_as(
 pub(crate) fn payload(call: &mut Call, index: c_int) -> Result<Payload, Raise> {
     match call.kind(index) {
         ffi::LUA_TSTRING => Ok(Payload::copy_of(call.string(index).unwrap_or_default())),
-        ffi::LUA_TNONE | ffi::LUA_TNIL => Ok(Payload::EMPTY),
         ffi::LUA_TLIGHTUSERDATA => block(call, index),
         _ => {
             let name = call.type_name(index);

@@ -187,6 +187,7 @@ fn leave(call: &mut Call) {
         let _ = vm.node.send_to(peer, Message::empty(source, Session::NONE, Kind::ERROR));
     }
     vm.fail_open_requests();
+    vm.log("KILL self");
     let handle = vm.handle();
     vm.node.retire(handle);
 }
@@ -204,6 +205,28 @@ pub(super) fn exit(call: &mut Call) -> NativeResult {
     Err(call.error(format_args!("the service has ended (skynet.exit)")))
 }
 
+/// `on_stop(f)`: runs `f`, which may block, when the process is asked to end; nil takes it back.
+pub(super) fn on_stop(call: &mut Call) -> NativeResult {
+    let removes = call.is_none_or_nil(1);
+    if !removes {
+        call.check_type(1, ffi::LUA_TFUNCTION)?;
+    }
+    let state = call.state();
+    let before = call.vm().references.stop;
+    // SAFETY: a native has free slots; the new reference is taken before the old one is given up.
+    let reference = unsafe {
+        ffi::lua_settop(state, 1);
+        let reference =
+            if removes { ffi::LUA_NOREF } else { ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX) };
+        ffi::luaL_unref(state, ffi::LUA_REGISTRYINDEX, before);
+        reference
+    };
+    let vm = call.vm();
+    vm.references.stop = reference;
+    vm.service.set_saves(!removes);
+    NOTHING
+}
+
 /// `memlimit(bytes)`: limits the service's memory; once, in its main chunk.
 pub(super) fn memory_limit(call: &mut Call) -> NativeResult {
     let bytes = call.check_integer(1)?;
@@ -215,6 +238,7 @@ pub(super) fn memory_limit(call: &mut Call) -> NativeResult {
     vm.allocator().set_limit(bytes);
     let megabytes = bytes as f64 / f64::from(1 << 20);
     vm.log(&format!("Set memory limit to {megabytes:.2} M"));
+    vm.memory_limited = true;
     forget_memory_limit(call);
     NOTHING
 }

@@ -65,6 +65,7 @@ const FUNCTIONS: &[Entry] = natives![
     c"mqlen" => info::queue_length,
     c"newservice" => lifecycle::new_service,
     c"now" => info::now,
+    c"on_stop" => lifecycle::on_stop,
     c"pack" => info::pack,
     c"packstring" => info::pack_string,
     c"queryservice" => lifecycle::query_service,
@@ -146,7 +147,8 @@ fn push_field(call: &mut Call, name: &[u8]) -> bool {
     let state = call.state();
     let function = FUNCTIONS.binary_search_by(|(other, _)| other.to_bytes().cmp(name));
     if let Ok(position) = function {
-        if name == b"memlimit" && call.vm().callback != Callback::None {
+        if name == b"memlimit" && (call.vm().callback != Callback::None || call.vm().memory_limited)
+        {
             return false;
         }
         // SAFETY: a native has free slots.

@@ -7,10 +7,10 @@ use mlua::ffi;
 use super::protocol::replace_reference;
 use crate::bindings::coroutine;
 use crate::kernel::Session;
-use crate::vm::Wake;
 use crate::vm::native::{Call, NOTHING, NativeResult, Outcome};
 use crate::vm::session::Waiter;
 use crate::vm::thread::{ThreadId, Waiting};
+use crate::vm::{Wake, Wakeup};
 
 /// Every waiting thread, oldest session first, into a table on the stack:
 /// `{ session, thread, session, thread, … }`. Returns how many.
@@ -75,7 +75,7 @@ pub(super) fn task(call: &mut Call) -> NativeResult {
                 push_traceback(call, id);
                 Ok(Outcome::Values(1))
             }
-            None => call.answer_nil(),
+            None => NOTHING,
         },
         ffi::LUA_TTHREAD => {
             // SAFETY: it is a thread.
@@ -84,7 +84,7 @@ pub(super) fn task(call: &mut Call) -> NativeResult {
             let id = vm.threads.of_state(coroutine);
             match id.and_then(|id| vm.threads[id].waiting.session()) {
                 Some(session) if session.expects_answer() => call.answer_integer(session.0.into()),
-                _ => call.answer_nil(),
+                _ => NOTHING,
             }
         }
         _ => NOTHING,
@@ -92,7 +92,13 @@ pub(super) fn task(call: &mut Call) -> NativeResult {
 }
 
 fn push_traceback(call: &mut Call, id: ThreadId) {
-    let coroutine = call.vm().threads[id].state;
+    let vm = call.vm();
+    let coroutine = vm.threads[id].state;
+    if let Some(origin) = vm.trace.origins.get(&id).map(|origin| &raw const **origin) {
+        // SAFETY: the text belongs to the VM and is not touched by the push.
+        unsafe { call.push_bytes(&*origin) };
+        return;
+    }
     // SAFETY: the coroutine is anchored.
     unsafe { ffi::luaL_traceback(call.state(), coroutine, std::ptr::null(), 0) };
 }
@@ -137,7 +143,7 @@ pub(super) fn kill_thread(call: &mut Call) -> NativeResult {
                 unsafe { ffi::lua_settop(call.state(), 1) };
                 Ok(Outcome::Values(1))
             }
-            _ => call.answer_nil(),
+            _ => NOTHING,
         };
     }
     call.check_string(1)?;
@@ -191,6 +197,8 @@ fn kill(call: &mut Call, id: ThreadId) -> bool {
         }
     }
     vm.threads[id].waiting = Waiting::Nothing;
+    vm.trace.origins.remove(&id);
+    vm.wakeups.retain(|wakeup| *wakeup != Wakeup::Thread(id));
     if let Some(request) = vm.threads[id].request.take() {
         vm.node.answer_with_error(request.source, request.session, vm.handle());
     }

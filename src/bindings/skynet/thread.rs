@@ -13,7 +13,7 @@ use crate::vm::dispatch::thread_for;
 use crate::vm::native::{Call, NOTHING, NativeResult, Outcome, Raise, Resumed};
 use crate::vm::session::Waiter;
 use crate::vm::thread::{ThreadId, Waiting};
-use crate::vm::{Vm, Wake};
+use crate::vm::{Vm, Wake, Wakeup};
 
 /// Refuses to block where nothing can be suspended.
 #[inline]
@@ -104,11 +104,37 @@ pub(super) fn timeout(call: &mut Call) -> NativeResult {
     let vm = call.vm();
     vm.threads[id].waiting = Waiting::Start(session);
     vm.sessions.insert(session, Waiter::Thread(id));
+    if vm.trace.timers {
+        note_origin(call, id, centiseconds);
+    }
     push_thread(call, id);
     Ok(Outcome::Values(1))
 }
 
+/// Remembers where a timer was set (`skynet.trace_timeout`).
+#[cold]
+fn note_origin(call: &mut Call, id: ThreadId, centiseconds: i32) {
+    let state = call.state();
+    let now = call.vm().node.clock.now();
+    call.push_text(format_args!("TIMER {now}+{centiseconds} : "));
+    // SAFETY: a native has free slots; the prefix is a string and stays on the stack.
+    unsafe {
+        let prefix = ffi::lua_tolstring(state, -1, std::ptr::null_mut());
+        ffi::luaL_traceback(state, state, prefix, 1);
+    }
+    let origin = Box::from(call.string(-1).unwrap_or_default());
+    call.vm().trace.origins.insert(id, origin);
+}
+
 fn centiseconds(call: &mut Call, index: c_int) -> Result<i32, Raise> {
+    if !matches!(call.kind(index), ffi::LUA_TNUMBER | ffi::LUA_TSTRING) {
+        // skynet reads it as the text of a command.
+        let found = match call.kind(index) {
+            ffi::LUA_TNONE => "nil",
+            _ => call.type_name(index),
+        };
+        return Err(call.argument(index, format_args!("string expected, got {found}")));
+    }
     let value = call.check_integer(index)?;
     // The time is 32 bits wide; what is longer waits as long as can be.
     Ok(i32::try_from(value.clamp(i64::from(i32::MIN), i64::from(i32::MAX))).unwrap_or(i32::MAX))
@@ -179,6 +205,7 @@ fn suspend_sleep(
             ffi::lua_replace(call.state(), 1);
         }
     }
+    super::tracing::log_event(call, "sleep", true);
     let keep = c_int::from(token.is_some());
     let outcome = suspend(call, waiting, keep, then, keep as isize);
     let vm = call.vm();
@@ -299,14 +326,28 @@ fn note_token(call: &mut Call, token: Option<c_int>, session: Session) {
 
 /// `wakeup(token)`: true when somebody sleeps or waits under it.
 pub(super) fn wakeup(call: &mut Call) -> NativeResult {
-    let session = coroutine_session(call, 1).or_else(|| token_session(call, 1));
-    match session {
-        Some(session) => {
-            call.vm().wakeups.push_back(session);
-            call.answer_boolean(true)
+    // The token is looked up again when its turn comes: it may have been woken by then, and even
+    // sleep again, which this wakeup then ends.
+    if coroutine_session(call, 1).is_some() {
+        // SAFETY: it is a thread.
+        let coroutine = unsafe { ffi::lua_tothread(call.state(), 1) };
+        let vm = call.vm();
+        if let Some(id) = vm.threads.of_state(coroutine) {
+            vm.wakeups.push_back(Wakeup::Thread(id));
         }
-        None => NOTHING,
+        return call.answer_boolean(true);
     }
+    if token_session(call, 1).is_none() {
+        return NOTHING;
+    }
+    let state = call.state();
+    // SAFETY: a native has free slots.
+    let token = unsafe {
+        ffi::lua_pushvalue(state, 1);
+        ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX)
+    };
+    call.vm().wakeups.push_back(Wakeup::Token(token));
+    call.answer_boolean(true)
 }
 
 impl Vm {
