@@ -51,7 +51,7 @@ conformance: skynet-given
 
 # Both on this machine, in turns: SKYNET is a built tree of a genuine skynet.
 bench: skynet-given release
-	benches/run.sh "$(SKYNET)"
+	benches/run.sh "$(abspath $(SKYNET))"
 
 skynet-given:
 	@[ -x "$(SKYNET)/skynet" ] || { \

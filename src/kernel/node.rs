@@ -30,6 +30,9 @@ use super::timer::{Timer, Wheel};
 /// millisecond.
 const TURN: usize = 32;
 
+/// Stack of a worker. C modules are written for the 8 MiB that a C program's threads have.
+const STACK: usize = 8 << 20;
+
 /// Settings of a node that the kernel itself needs.
 pub struct NodeOptions {
     /// Worker threads.
@@ -176,7 +179,8 @@ impl Node {
     }
 
     fn spawn(&self, name: &str, body: impl FnOnce() + Send + 'static) {
-        let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(body);
+        let spawned =
+            std::thread::Builder::new().name(name.to_owned()).stack_size(STACK).spawn(body);
         match spawned {
             Ok(thread) => {
                 self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);

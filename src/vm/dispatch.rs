@@ -450,6 +450,8 @@ impl VmPointer {
             interrupt::set_active(active);
             let vm = self.get();
             vm.current = before;
+            // An overrun ends with the thread that overran, also where a native caught its error.
+            vm.interrupted = false;
             let rest = match status {
                 ffi::LUA_YIELD if std::mem::take(&mut vm.suspended) => Rest::Suspended,
                 ffi::LUA_OK => Rest::Finished,

@@ -3,7 +3,7 @@ local skynet = require "skynet"
 require "skynet.manager"
 local cache = require "skynet.codecache"
 
-local file = "tests/lua/codecache.tmp"
+local file = ("tests/lua/codecache.%d.tmp"):format(skynet.hpc())
 
 local function write(text)
   local f = assert(io.open(file, "w"))
