@@ -46,10 +46,10 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 fn serve(path: &Path) -> Result<ExitCode, String> {
-    let config = config::load(path, &|name| std::env::var(name).ok())
-        .map_err(|error| error.to_string())?;
-    let sandbox = Sandbox::open(config.settings.sandbox.as_deref())
-        .map_err(|error| error.to_string())?;
+    let config =
+        config::load(path, &|name| std::env::var(name).ok()).map_err(|error| error.to_string())?;
+    let sandbox =
+        Sandbox::open(config.settings.sandbox.as_deref()).map_err(|error| error.to_string())?;
     let Some(pid_file) = &config.settings.daemon else {
         return run_node(&config, sandbox, |_| {});
     };
@@ -110,11 +110,7 @@ fn run_node(
     Ok(ExitCode::SUCCESS)
 }
 
-fn prepare(
-    config: &Config,
-    sandbox: Sandbox,
-    sender: &Sender<Event>,
-) -> Result<Arc<Node>, String> {
+fn prepare(config: &Config, sandbox: Sandbox, sender: &Sender<Event>) -> Result<Arc<Node>, String> {
     let events = sender.clone();
     signals::install(move |signal| drop(events.send(Event::Signal(signal))))
         .map_err(|error| format!("cannot listen to signals: {error}"))?;

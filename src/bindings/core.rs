@@ -292,7 +292,11 @@ fn register_name(call: &mut Call) -> Answer {
         None | Some([]) => Answer::Address(vm.handle()),
         Some([b'.', local @ ..]) => {
             let handle = vm.handle();
-            if vm.node.registry.name(local, handle) { Answer::Address(handle) } else { Answer::Nothing }
+            if vm.node.registry.name(local, handle) {
+                Answer::Address(handle)
+            } else {
+                Answer::Nothing
+            }
         }
         Some(global) => {
             let text = format!("Can't register global name {} in C", Lossy(global));
@@ -332,7 +336,8 @@ fn signal(call: &mut Call) {
     let Some(handle) = target(call) else { return };
     let text = parameter(call).unwrap_or_default();
     let number = text.split(|byte| *byte == b' ').nth(1).unwrap_or(b"0");
-    let number: i32 = std::str::from_utf8(number).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+    let number: i32 =
+        std::str::from_utf8(number).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
     let vm = call.vm();
     let Some(service) = vm.node.registry.find(handle) else { return };
     vm.node.log(Some(handle), &format!("recv a signal {number}"));

@@ -139,11 +139,7 @@ fn resume_values(call: &mut Call) -> NativeResult {
     finish_resume(call, coroutine, ended)
 }
 
-fn finish_resume(
-    call: &mut Call,
-    coroutine: *mut ffi::lua_State,
-    ended: Resume,
-) -> NativeResult {
+fn finish_resume(call: &mut Call, coroutine: *mut ffi::lua_State, ended: Resume) -> NativeResult {
     match ended {
         Resume::Suspended => Ok(Outcome::Yield(0, continuation!(resume_again), 0)),
         Resume::Values(count) => {
@@ -206,11 +202,7 @@ fn call_wrapped(call: &mut Call) -> NativeResult {
     finish_wrapped(call, coroutine, ended)
 }
 
-fn finish_wrapped(
-    call: &mut Call,
-    coroutine: *mut ffi::lua_State,
-    ended: Resume,
-) -> NativeResult {
+fn finish_wrapped(call: &mut Call, coroutine: *mut ffi::lua_State, ended: Resume) -> NativeResult {
     match ended {
         Resume::Suspended => Ok(Outcome::Yield(0, continuation!(call_wrapped_again), 0)),
         Resume::Values(count) if take_values(call, coroutine, count) => Ok(Outcome::Values(count)),
@@ -273,7 +265,8 @@ fn close_coroutine(call: &mut Call) -> NativeResult {
     match status {
         Status::Suspended | Status::Dead => {
             // SAFETY: reading a live state.
-            let failed = unsafe { !matches!(ffi::lua_status(coroutine), ffi::LUA_OK | ffi::LUA_YIELD) };
+            let failed =
+                unsafe { !matches!(ffi::lua_status(coroutine), ffi::LUA_OK | ffi::LUA_YIELD) };
             if failed && unsafe_top(coroutine) > 0 {
                 call.push_boolean(false);
                 take_values(call, coroutine, 1);
@@ -412,9 +405,9 @@ fn yield_values(call: &mut Call) -> NativeResult {
     let in_thread = vm.current.is_some_and(|id| vm.threads[id].state == state);
     // SAFETY: reading a live state.
     if in_thread || unsafe { ffi::lua_isyieldable(state) } == 0 {
-        return Err(call.error(format_args!(
-            "Call skynet.coroutine.yield out of skynet.coroutine.resume"
-        )));
+        return Err(
+            call.error(format_args!("Call skynet.coroutine.yield out of skynet.coroutine.resume"))
+        );
     }
     Ok(Outcome::Yield(call.top(), continuation!(yielded), 0))
 }

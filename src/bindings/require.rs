@@ -12,7 +12,9 @@ use mlua::ffi;
 
 use super::skynet::thread::{check_yieldable, suspend};
 use crate::vm::Wakeup;
-use crate::vm::native::{Call, Entry, Lossy, NOTHING, NativeResult, Outcome, Raise, Resumed, register};
+use crate::vm::native::{
+    Call, Entry, Lossy, NOTHING, NativeResult, Outcome, Raise, Resumed, register,
+};
 use crate::vm::session::NO_REFERENCE;
 use crate::vm::thread::Waiting;
 use crate::{continuation, native, natives};

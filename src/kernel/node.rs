@@ -30,6 +30,9 @@ use super::timer::{Timer, Wheel};
 /// millisecond.
 const TURN: usize = 32;
 
+/// Stack of a worker. C modules are written for the 8 MiB that a C program's threads have.
+const STACK: usize = 8 << 20;
+
 /// Settings of a node that the kernel itself needs.
 pub struct NodeOptions {
     /// Worker threads.
@@ -176,7 +179,8 @@ impl Node {
     }
 
     fn spawn(&self, name: &str, body: impl FnOnce() + Send + 'static) {
-        let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(body);
+        let spawned =
+            std::thread::Builder::new().name(name.to_owned()).stack_size(STACK).spawn(body);
         match spawned {
             Ok(thread) => {
                 self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
@@ -216,7 +220,12 @@ impl Node {
     }
 
     /// Gives a service one turn. True when it must be scheduled again.
-    fn run_turn(&self, service: &Arc<Service>, seat: &Seat, turn_end: &std::cell::Cell<Instant>) -> bool {
+    fn run_turn(
+        &self,
+        service: &Arc<Service>,
+        seat: &Seat,
+        turn_end: &std::cell::Cell<Instant>,
+    ) -> bool {
         if service.is_retired() {
             self.close(service);
             return false;
@@ -225,7 +234,8 @@ impl Node {
         if pending > service.stats.overload_at.load(Ordering::Relaxed) {
             self.warn_of_overload(service, pending);
         }
-        let mut inbox = Inbox::new(self, service, &seat.progress, pending.min(TURN), turn_end.get());
+        let mut inbox =
+            Inbox::new(self, service, &seat.progress, pending.min(TURN), turn_end.get());
         // A panic is a defect of ours; it must cost one service, not the node.
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             // SAFETY: this worker took the service from a queue, so it holds the right.
@@ -256,7 +266,11 @@ impl Node {
     /// # Errors
     /// When the kind is unknown, the factory fails, or the node has as many services as it may;
     /// the log says why.
-    pub fn launch(self: &Arc<Self>, kind: &str, arguments: &str) -> Result<Arc<Service>, LaunchFailed> {
+    pub fn launch(
+        self: &Arc<Self>,
+        kind: &str,
+        arguments: &str,
+    ) -> Result<Arc<Service>, LaunchFailed> {
         let refuse = |why: &str| {
             self.report(None, &format!("FAILED launch {kind}: {why}"));
             Err(LaunchFailed)
@@ -273,7 +287,8 @@ impl Node {
         if self.aborting.load(Ordering::SeqCst) {
             return refuse("the node is ending");
         }
-        let name = if arguments.is_empty() { kind.to_owned() } else { format!("{kind} {arguments}") };
+        let name =
+            if arguments.is_empty() { kind.to_owned() } else { format!("{kind} {arguments}") };
         let added = self.registry.add(|handle| {
             let service = Service::new(handle, &name);
             // Until the actor is in place the service counts as scheduled, so that nobody runs it.
@@ -444,7 +459,8 @@ impl Node {
         if service.mark_retired() {
             self.remember_ended(handle, &service.name);
             if let Some(monitor) = Handle::new(self.monitor.load(Ordering::Relaxed)) {
-                let _ = self.send_to(monitor, Message::empty(Some(handle), Session::NONE, Kind::CLIENT));
+                let _ = self
+                    .send_to(monitor, Message::empty(Some(handle), Session::NONE, Kind::CLIENT));
             }
             if service.mailbox.claim().before == 0 {
                 self.scheduler.schedule(service);
@@ -526,21 +542,23 @@ impl Node {
     pub fn wait(&self, limit: Option<Duration>) -> bool {
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         match limit {
-            None => *self
-                .end
-                .wait_while(ended, |ended| !*ended)
-                .unwrap_or_else(PoisonError::into_inner),
-            Some(limit) => *self
-                .end
-                .wait_timeout_while(ended, limit, |ended| !*ended)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0,
+            None => {
+                *self.end.wait_while(ended, |ended| !*ended).unwrap_or_else(PoisonError::into_inner)
+            }
+            Some(limit) => {
+                *self
+                    .end
+                    .wait_timeout_while(ended, limit, |ended| !*ended)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0
+            }
         }
     }
 
     /// Joins the node's threads once it has ended. Not to be called from one of them.
     pub fn join(&self) {
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             let _ = thread.join();
         }
@@ -662,14 +680,12 @@ impl Node {
         let log = |text: &str| self.log(Some(service.handle), text);
         log(&format!("May overload, message queue length = {pending}"));
         // A line of its own: tools know skynet's by its end.
-        log(
-            &format!(
-                "queue of {}: {}; from {}",
-                service.name,
-                top(kinds.into_iter().map(|(kind, count)| (count, kind.to_string()))),
-                top(senders.into_iter().map(|(sender, count)| (count, self.describe(sender)))),
-            ),
-        );
+        log(&format!(
+            "queue of {}: {}; from {}",
+            service.name,
+            top(kinds.into_iter().map(|(kind, count)| (count, kind.to_string()))),
+            top(senders.into_iter().map(|(sender, count)| (count, self.describe(sender)))),
+        ));
     }
 
     /// A sender for the log: address and name.
@@ -709,7 +725,10 @@ impl Node {
         match MessageLog::open(directory, service.handle, now) {
             Ok(log) => {
                 service.start_message_log(log);
-                self.log(Some(service.handle), &format!("Open log file in {}", directory.display()));
+                self.log(
+                    Some(service.handle),
+                    &format!("Open log file in {}", directory.display()),
+                );
             }
             Err(error) => self.log(
                 Some(service.handle),

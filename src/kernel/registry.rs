@@ -103,12 +103,12 @@ impl Registry {
 
     /// Gives `handle` a local name (without its dot); false when another service has it.
     pub fn name(&self, name: &[u8], handle: Handle) -> bool {
+        if let Some(service) = self.find(handle) {
+            service.named.store(true, Ordering::Release);
+        }
         let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
         if names.contains_key(name) {
             return false;
-        }
-        if let Some(service) = self.find(handle) {
-            service.named.store(true, Ordering::Release);
         }
         names.insert(name.into(), handle);
         true

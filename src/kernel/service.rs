@@ -4,8 +4,8 @@
 //! mailbox (see `mailbox.rs`), so it runs on at most one thread at a time. After `close` the
 //! actor is gone, and whatever still reaches the mailbox is answered with an error.
 
-use std::sync::{Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::handle::Handle;

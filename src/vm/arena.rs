@@ -8,7 +8,8 @@
 use std::ptr;
 use std::sync::{Mutex, PoisonError};
 
-/// Size of an arena. Services beyond it are few enough to pay the C allocator's headers.
+/// Size of an arena. Services beyond it are few enough to use the general
+/// allocator.
 pub const ARENA: usize = 256 << 10;
 /// Arenas of one mapping.
 const BATCH: usize = 64;

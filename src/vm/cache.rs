@@ -116,10 +116,7 @@ impl Cache {
     pub fn store(&self, ticket: Ticket, code: &[u8]) {
         if self.mode() == Mode::On {
             let chunk = Arc::new(Chunk { code: code.into(), stamp: ticket.stamp });
-            self.chunks
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(ticket.path, chunk);
+            self.chunks.write().unwrap_or_else(PoisonError::into_inner).insert(ticket.path, chunk);
         }
     }
 
@@ -130,8 +127,7 @@ impl Cache {
 
     /// Keeps a compiled file of the binary.
     pub fn store_embedded(&self, name: &'static str, code: &[u8]) {
-        let chunk =
-            Arc::new(Chunk { code: code.into(), stamp: Stamp { size: 0, modified: None } });
+        let chunk = Arc::new(Chunk { code: code.into(), stamp: Stamp { size: 0, modified: None } });
         self.embedded.write().unwrap_or_else(PoisonError::into_inner).insert(name, chunk);
     }
 

@@ -32,7 +32,12 @@ pub struct LuaActor {
 
 enum ActorState {
     /// Not started: the state is made by the worker that gives the service its first turn.
-    New { node: Arc<Node>, service: Arc<Service>, shared: Arc<Shared>, arguments: Box<str> },
+    New {
+        node: Arc<Node>,
+        service: Arc<Service>,
+        shared: Arc<Shared>,
+        arguments: Box<str>,
+    },
     Running(VmPointer),
     Ended,
 }
@@ -42,7 +47,12 @@ unsafe impl Send for LuaActor {}
 
 impl LuaActor {
     /// The actor of a Lua service started with `arguments`, the first word being its script.
-    pub fn new(node: &Arc<Node>, service: &Arc<Service>, shared: &Arc<Shared>, arguments: &str) -> Self {
+    pub fn new(
+        node: &Arc<Node>,
+        service: &Arc<Service>,
+        shared: &Arc<Shared>,
+        arguments: &str,
+    ) -> Self {
         Self {
             state: ActorState::New {
                 node: Arc::clone(node),
@@ -142,7 +152,8 @@ impl Actor for LuaActor {
 
 impl Drop for LuaActor {
     fn drop(&mut self) {
-        if let ActorState::Running(pointer) = std::mem::replace(&mut self.state, ActorState::Ended) {
+        if let ActorState::Running(pointer) = std::mem::replace(&mut self.state, ActorState::Ended)
+        {
             // SAFETY: the service has ended; nothing of the VM is in use.
             unsafe {
                 pointer.get().fail_open_requests();
@@ -439,6 +450,8 @@ impl VmPointer {
             interrupt::set_active(active);
             let vm = self.get();
             vm.current = before;
+            // An overrun ends with the thread that overran, also where a native caught its error.
+            vm.interrupted = false;
             let rest = match status {
                 ffi::LUA_YIELD if std::mem::take(&mut vm.suspended) => Rest::Suspended,
                 ffi::LUA_OK => Rest::Finished,
@@ -602,7 +615,10 @@ impl VmPointer {
         // A line of its own: tools know skynet's by its ends.
         if source != 0 && message.kind != Kind::RESPONSE {
             let caller = vm.node.describe(source);
-            vm.log(&format!("the message was from {caller} ({})", vm.protocols.describe(message.kind)));
+            vm.log(&format!(
+                "the message was from {caller} ({})",
+                vm.protocols.describe(message.kind)
+            ));
         }
     }
 }
@@ -705,7 +721,11 @@ fn handle_request(call: &mut Call) -> NativeResult {
     unsafe {
         if native {
             if dispatch == NO_REFERENCE {
-                return if message.kind == Kind::DEBUG { load_debug(call) } else { unknown_request(call) };
+                return if message.kind == Kind::DEBUG {
+                    load_debug(call)
+                } else {
+                    unknown_request(call)
+                };
             }
             ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, dispatch.into());
         } else {

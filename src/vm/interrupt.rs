@@ -81,7 +81,10 @@ unsafe extern "C-unwind" fn on_count(state: *mut ffi::lua_State, _record: *mut f
         if vm.interrupted {
             // Stays armed, so that no `pcall` in the script can go on afterwards.
             arm(state);
-            raise(state, c"message interrupted: it takes longer than its limit (sandbox.toml: message_time)");
+            raise(
+                state,
+                c"message interrupted: it takes longer than its limit (sandbox.toml: message_time)",
+            );
         } else if asked(Interrupt::Signal) {
             raise(state, c"signal 0");
         }

@@ -130,7 +130,8 @@ fn load_service(call: &mut Call) -> Result<(), Raise> {
     while from < patterns {
         let vm = call.vm();
         let path = &vm.shared.paths.luaservice;
-        let end = path[from..].iter().position(|byte| *byte == b';').map_or(path.len(), |at| from + at);
+        let end =
+            path[from..].iter().position(|byte| *byte == b';').map_or(path.len(), |at| from + at);
         let pattern: *const [u8] = &raw const path[from..end];
         from = end + 1;
         // SAFETY: the paths are never changed and live as long as the node.

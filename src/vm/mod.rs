@@ -95,8 +95,7 @@ pub struct Current {
 }
 
 impl Current {
-    const NONE: Self =
-        Self { kind: Kind::TEXT, session: Session::NONE, source: None, bytes: &[] };
+    const NONE: Self = Self { kind: Kind::TEXT, session: Session::NONE, source: None, bytes: &[] };
 }
 
 /// The state of one Lua service.

@@ -32,9 +32,7 @@ macro_rules! natives {
 #[macro_export]
 macro_rules! native {
     ($body:expr) => {{
-        unsafe extern "C-unwind" fn entry(
-            state: *mut ::mlua::ffi::lua_State,
-        ) -> ::std::ffi::c_int {
+        unsafe extern "C-unwind" fn entry(state: *mut ::mlua::ffi::lua_State) -> ::std::ffi::c_int {
             // SAFETY: Lua calls this with the running state of a VM of ours.
             unsafe { $crate::vm::native::enter(state, $body) }
         }
@@ -160,8 +158,14 @@ unsafe fn finish(state: *mut ffi::lua_State, outcome: NativeResult) -> c_int {
                 then(state, ffi::LUA_OK, context)
             }
             Ok(Outcome::ProtectedCall(arguments, handler, then, context)) => {
-                let status =
-                    ffi::lua_pcallk(state, arguments, ffi::LUA_MULTRET, handler, context, Some(then));
+                let status = ffi::lua_pcallk(
+                    state,
+                    arguments,
+                    ffi::LUA_MULTRET,
+                    handler,
+                    context,
+                    Some(then),
+                );
                 then(state, status, context)
             }
             Err(raise) => self::raise(state, raise),

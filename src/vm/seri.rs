@@ -40,7 +40,10 @@ fn pack_value(call: &mut Call, index: c_int, depth: usize) -> Result<(), Raise> 
                 std::slice::from_raw_parts(start.cast(), length)
             };
             if !seri::put_string(&mut call.vm().scratch, bytes) {
-                return Err(fail(call, format_args!("string of {length} bytes is too long to serialize")));
+                return Err(fail(
+                    call,
+                    format_args!("string of {length} bytes is too long to serialize"),
+                ));
             }
         }
         ffi::LUA_TNUMBER => {

@@ -92,12 +92,11 @@ impl VmPointer {
         shared: &Arc<Shared>,
         policy: Arc<Policy>,
     ) -> Result<Self, String> {
-        let limit = policy.memory.map_or(usize::MAX, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        let limit =
+            policy.memory.map_or(usize::MAX, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
         let mut allocator = Box::new(Allocator::new(limit, &shared.arenas));
         // SAFETY: the allocator is boxed and lives as long as the state.
-        let state = unsafe {
-            ffi::lua_newstate(Allocator::allocate, (&raw mut *allocator).cast())
-        };
+        let state = unsafe { ffi::lua_newstate(Allocator::allocate, (&raw mut *allocator).cast()) };
         if state.is_null() {
             return Err(format!("not enough memory for a Lua state (limit {limit} bytes)"));
         }

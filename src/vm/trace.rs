@@ -6,9 +6,9 @@
 
 use std::fmt::Write as _;
 
+use super::session::Trace;
 use super::thread::ThreadId;
 use super::{Current, Vm};
-use super::session::Trace;
 
 impl Trace {
     /// True when nothing is traced and nothing is to be.

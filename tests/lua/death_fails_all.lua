@@ -1,5 +1,5 @@
 -- until: 1.8
--- When messages queued in a dying service are dropped, every pending call of their senders to it fails, taken up or not.
+-- When messages queued in a dying service are dropped, all pending calls of their senders to it fail.
 local skynet = require "skynet"
 require "skynet.manager"
 

@@ -1,4 +1,4 @@
--- LINK is answered only by the end of the service, EXIT ends it in good order, TERM makes it give up calls to an address.
+-- LINK is answered only by the end of the service, EXIT ends it in good order, TERM gives up calls to an address.
 local skynet = require "skynet"
 require "skynet.manager"
 

@@ -1,5 +1,5 @@
 -- since: 1.5
--- A service killed by ":hex" is forgotten by the launcher as one killed by number is; a newservice waiting for it fails.
+-- A service killed by ":hex" is forgotten by the launcher; a newservice waiting for it fails.
 local skynet = require "skynet"
 require "skynet.manager"
 

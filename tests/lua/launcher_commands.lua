@@ -1,4 +1,4 @@
--- The launcher lists services as "snlua name args", tells their state and memory, launches, forgets, and answers unknown commands.
+-- The launcher lists services as "snlua name args", tells state and memory, launches, forgets, refuses the unknown.
 local skynet = require "skynet"
 require "skynet.manager"
 

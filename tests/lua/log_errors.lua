@@ -33,7 +33,7 @@ skynet.start(function()
   skynet.yield()
   show("fork", "from a fork")
 
-  -- Errors that are no strings: a table through __tostring, nil as nil.
+  -- An error that is no string is told through __tostring.
   skynet.fork(function()
     error(setmetatable({}, { __tostring = function() return "an object" end }))
   end)

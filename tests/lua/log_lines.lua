@@ -1,5 +1,5 @@
 -- log: keep
--- On stdout each log entry is the sender's address in brackets and the text; starting and ending services are seen there.
+-- On stdout each log entry is the sender's address in brackets and the text; starts and ends of services are seen.
 local skynet = require "skynet"
 require "skynet.manager"
 

@@ -4,7 +4,8 @@ require "skynet.manager"
 
 skynet.start(function()
   local monitor = skynet.monitor "undertaker"
-  print(math.type(monitor), skynet.monitor("undertaker", true) == monitor, skynet.queryservice(true, "undertaker") == monitor)
+  print(math.type(monitor), skynet.monitor("undertaker", true) == monitor)
+  print("global service", skynet.queryservice(true, "undertaker") == monitor)
 
   local killed, exited = skynet.newservice "peer", skynet.newservice "peer"
   skynet.kill(killed)

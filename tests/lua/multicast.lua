@@ -1,4 +1,4 @@
--- A multicast channel delivers what anybody publishes to all who subscribe, in order, until they leave or it is deleted.
+-- A multicast channel delivers what anybody publishes to all subscribers, in order, until they leave.
 local skynet = require "skynet"
 require "skynet.manager"
 local multicast = require "skynet.multicast"

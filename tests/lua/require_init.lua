@@ -1,5 +1,5 @@
 -- since: 1.5
--- skynet.init belongs to the module being loaded: from the main chunk it waits for the start, else for the module's end.
+-- skynet.init belongs to the module being loaded: from the main chunk it waits for the start, else for its end.
 local skynet = require "skynet"
 require "skynet.manager"
 

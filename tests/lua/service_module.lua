@@ -1,4 +1,4 @@
--- skynet.service starts a service from a Lua function once per node; the function may use only globals and its arguments.
+-- skynet.service starts a service from a Lua function once per node; it may use only globals and its arguments.
 local skynet = require "skynet"
 require "skynet.manager"
 local service = require "skynet.service"

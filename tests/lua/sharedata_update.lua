@@ -1,4 +1,4 @@
--- sharedata.update replaces the table for all readers by itself; parts that are gone raise, deleted tables keep their last state.
+-- sharedata.update replaces the table for all readers by itself; parts that are gone raise, deleted tables stay held.
 local skynet = require "skynet"
 require "skynet.manager"
 local sharedata = require "skynet.sharedata"

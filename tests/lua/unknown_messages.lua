@@ -1,4 +1,4 @@
--- Requests without a handler and responses without a session go to replaceable functions; a call without a handler fails.
+-- Requests without handler and responses without session go to replaceable functions; such calls fail.
 local skynet = require "skynet"
 require "skynet.manager"
 

@@ -95,7 +95,9 @@ pub(super) fn set_environment(call: &mut Call) -> NativeResult {
     let key: *const [u8] = call.check_string(1)?;
     if !matches!(call.kind(2), ffi::LUA_TSTRING | ffi::LUA_TNUMBER) {
         let name = call.type_name(2);
-        return Err(call.error(format_args!("attempt to concatenate a {name} value (local 'value')")));
+        return Err(
+            call.error(format_args!("attempt to concatenate a {name} value (local 'value')"))
+        );
     }
     let value: *const [u8] = call.check_string(2)?;
     // SAFETY: both stay on the stack or are static.

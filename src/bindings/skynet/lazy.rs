@@ -8,7 +8,11 @@ use crate::continuation;
 use crate::vm::native::{Call, NativeResult, Outcome, Raise, Resumed};
 
 /// Calls `require(module)[function]` with the arguments at hand.
-pub(crate) fn call_lua(call: &mut Call, module: &'static CStr, function: &'static CStr) -> NativeResult {
+pub(crate) fn call_lua(
+    call: &mut Call,
+    module: &'static CStr,
+    function: &'static CStr,
+) -> NativeResult {
     let count = call.top();
     push_field(call, module, function)?;
     // SAFETY: the function is on top.

@@ -217,11 +217,8 @@ pub(super) fn on_stop(call: &mut Call) -> NativeResult {
     // SAFETY: a native has free slots; the new reference is taken before the old one is given up.
     let reference = unsafe {
         ffi::lua_settop(state, 1);
-        let reference = if removes {
-            ffi::LUA_NOREF
-        } else {
-            ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX)
-        };
+        let reference =
+            if removes { ffi::LUA_NOREF } else { ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX) };
         ffi::luaL_unref(state, ffi::LUA_REGISTRYINDEX, before);
         reference
     };

@@ -41,7 +41,8 @@ fn protocol(call: &mut Call, index: std::ffi::c_int) -> Result<(Kind, Packing), 
             Some(name) => Lossy(unsafe { &*name }).to_string(),
             None => call.type_name(index).to_owned(),
         };
-        let raise = call.error(format_args!("unknown message type '{text}' (see skynet.register_protocol)"));
+        let raise = call
+            .error(format_args!("unknown message type '{text}' (see skynet.register_protocol)"));
         drop(text);
         return Err(raise);
     };
@@ -346,8 +347,7 @@ fn send_answer(call: &mut Call, request: Request, kind: Kind, payload: Payload) 
 pub(super) fn ret(call: &mut Call) -> NativeResult {
     tracing::log_event(call, "response", false);
     let request = take_request(call)?;
-    let payload =
-        if call.is_none_or_nil(1) { Payload::EMPTY } else { address::payload(call, 1)? };
+    let payload = if call.is_none_or_nil(1) { Payload::EMPTY } else { address::payload(call, 1)? };
     let sent = send_answer(call, request, Kind::RESPONSE, payload);
     call.answer_boolean(sent)
 }

@@ -147,8 +147,7 @@ fn push_field(call: &mut Call, name: &[u8]) -> bool {
     let state = call.state();
     let function = FUNCTIONS.binary_search_by(|(other, _)| other.to_bytes().cmp(name));
     if let Ok(position) = function {
-        if name == b"memlimit"
-            && (call.vm().callback != Callback::None || call.vm().memory_limited)
+        if name == b"memlimit" && (call.vm().callback != Callback::None || call.vm().memory_limited)
         {
             return false;
         }

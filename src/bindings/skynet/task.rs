@@ -7,10 +7,10 @@ use mlua::ffi;
 use super::protocol::replace_reference;
 use crate::bindings::coroutine;
 use crate::kernel::Session;
-use crate::vm::{Wake, Wakeup};
 use crate::vm::native::{Call, NOTHING, NativeResult, Outcome};
 use crate::vm::session::Waiter;
 use crate::vm::thread::{ThreadId, Waiting};
+use crate::vm::{Wake, Wakeup};
 
 /// Every waiting thread, oldest session first, into a table on the stack:
 /// `{ session, thread, session, thread, … }`. Returns how many.

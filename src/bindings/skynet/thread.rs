@@ -143,9 +143,8 @@ fn centiseconds(call: &mut Call, index: c_int) -> Result<i32, Raise> {
 fn check_timers(call: &mut Call) -> Result<(), Raise> {
     let vm = call.vm();
     if let Some(limit) = vm.policy.timers.filter(|limit| vm.timers >= *limit) {
-        return Err(call.error(format_args!(
-            "too many timers: the limit is {limit} (sandbox.toml: timers)"
-        )));
+        return Err(call
+            .error(format_args!("too many timers: the limit is {limit} (sandbox.toml: timers)")));
     }
     Ok(())
 }

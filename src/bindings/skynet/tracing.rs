@@ -22,8 +22,7 @@ pub(super) fn trace(call: &mut Call) -> NativeResult {
     let tag = vm.new_tag();
     // SAFETY: the text stays on the stack.
     let info = unsafe { &*info };
-    let event =
-        if info.is_empty() { "trace".to_owned() } else { format!("trace {}", Lossy(info)) };
+    let event = if info.is_empty() { "trace".to_owned() } else { format!("trace {}", Lossy(info)) };
     vm.log_trace(&tag, &event, "");
     vm.trace.tags.insert(id, tag);
     vm.threads[id].traced = true;
