@@ -695,8 +695,8 @@ impl Node {
             Some(handle) => match self.registry.find(handle) {
                 Some(service) => format!("{handle} {}", service.name),
                 None => match self.ended_name(handle) {
-                    Some(name) => format!("{handle} {name}, which has ended"),
-                    None => format!("{handle}, which is no service"),
+                    Some(name) => format!("{handle} {name} (ended)"),
+                    None => format!("{handle} (no service)"),
                 },
             },
         }

@@ -9,7 +9,10 @@ fn a_daemon_holds_its_pid_file_until_it_ends() {
     let folder = Folder::new();
     folder
         .config("daemon = './node.pid'\nlogger = './node.log'")
-        .write("main.lua", "require('skynet').start(function() require('skynet').error 'ready' end)")
+        .write(
+            "main.lua",
+            "require('skynet').start(function() require('skynet').error 'ready' end)",
+        )
         // What a crashed node leaves behind does not matter.
         .write("node.pid", "1\n");
     let (code, output, errors) = folder.run();
@@ -42,7 +45,8 @@ fn a_daemon_that_cannot_start_says_so_in_the_foreground() {
     assert!(errors.contains("Can't launch logger service"), "{errors}");
     assert!(!folder.path("node.pid").exists());
 
-    let (code, _, errors) = folder.config("daemon = './nosuch/node.pid'\nlogger = './node.log'").run();
+    let (code, _, errors) =
+        folder.config("daemon = './nosuch/node.pid'\nlogger = './node.log'").run();
     assert_eq!(code, Some(1));
     let expected = "node: daemon ./nosuch/node.pid: cannot open the pid file: No such file or directory (os error 2)\n";
     assert_eq!(errors, expected);

@@ -27,7 +27,8 @@ fn folder(script: &str) -> Folder {
 }
 
 fn wait_for_line(folder: &Folder, part: &str) {
-    let log = |path: &std::path::Path| fs::read_to_string(path).is_ok_and(|text| text.contains(part));
+    let log =
+        |path: &std::path::Path| fs::read_to_string(path).is_ok_and(|text| text.contains(part));
     folder.wait_for_file("node.log", log);
 }
 
@@ -42,12 +43,13 @@ fn two_nodes_in_one_process_know_nothing_of_each_other() {
             skynet.fork(function() skynet.yield() gone = gone + 1 end)
           end
           skynet.sleep(2)
-          skynet.error('NAME', skynet.getenv 'word', gone, skynet.self())
+          skynet.error('NAME', skynet.getenv 'word', gone, skynet.localname '.main')
         end)";
-    let folders = [folder(&script.replace("NAME", "left")), folder(&script.replace("NAME", "right"))];
+    let folders =
+        [folder(&script.replace("NAME", "left")), folder(&script.replace("NAME", "right"))];
     let nodes: Vec<_> = folders.iter().map(|folder| start(folder, Clock::real())).collect();
-    wait_for_line(&folders[0], "left left 1000 6");
-    wait_for_line(&folders[1], "right right 1000 6");
+    wait_for_line(&folders[0], "left left 1000 7");
+    wait_for_line(&folders[1], "right right 1000 7");
     assert_eq!(nodes[0].environment(b"word").as_deref(), Some(b"left".as_slice()));
     // One ends while the other goes on.
     assert!(nodes[0].stop(Duration::ZERO));

@@ -35,7 +35,9 @@ fn errors_at_every_stage_of_a_script_leave_the_node_alive() {
     node.expect("alive");
     assert_eq!(node.code(), Some(0));
     let output = node.rest();
-    for part in ["in the chunk", "in start", "in a fork", "in a timer", "chunk\tfalse", "start\tfalse"] {
+    for part in
+        ["in the chunk", "in start", "in a fork", "in a timer", "chunk\tfalse", "start\tfalse"]
+    {
         assert!(output.contains(part), "{part}: {output}");
     }
 }

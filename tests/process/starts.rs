@@ -12,7 +12,10 @@ fn refused(folder: &Folder) -> String {
 
 #[test]
 fn a_config_that_is_not_there_is_named() {
-    assert_eq!(refused(&Folder::new()), "node: config ./config: cannot read the file: No such file or directory (os error 2)");
+    assert_eq!(
+        refused(&Folder::new()),
+        "node: config ./config: cannot read the file: No such file or directory (os error 2)"
+    );
 }
 
 #[test]
@@ -92,7 +95,10 @@ fn the_console_starts_services_by_name() {
     let folder = Folder::new();
     folder
         .config("start = 'main'")
-        .write("main.lua", "local s = require 'skynet'\ns.start(function() s.newservice 'console' end)")
+        .write(
+            "main.lua",
+            "local s = require 'skynet'\ns.start(function() s.newservice 'console' end)",
+        )
         .write("greeter.lua", "print('greets', ...)\nrequire('skynet').start(function() end)");
     let (mut node, mut input) = Node::with_input(&mut folder.command());
     say(&mut input, "greeter from the pipe");

@@ -44,7 +44,10 @@ fn game(folder: &Folder) {
         );
     // The agents know the database by name.
     let db = folder.read("db.lua");
-    folder.write("db.lua", db.replace("skynet.on_stop", "require 'skynet.manager'.register '.db'\nskynet.on_stop"));
+    folder.write(
+        "db.lua",
+        db.replace("skynet.on_stop", "require 'skynet.manager'.register '.db'\nskynet.on_stop"),
+    );
 }
 
 #[test]
@@ -190,7 +193,7 @@ fn abort_writes_every_line_that_was_logged_before_it() {
         assert_eq!(code, Some(0));
         let lines = output.lines().filter(|line| line.contains("line ")).count();
         assert_eq!(lines, 2000, "{logger}");
-        assert!(output.ends_with("line 2000"), "{output}");
+        assert!(output.lines().any(|line| line.ends_with("line 2000")), "{output}");
     }
 }
 
