@@ -109,7 +109,7 @@ fn an_error_names_who_called() {
             "main.lua",
             "local skynet = require 'skynet'
              skynet.start(function()
-               skynet.call(skynet.newservice 'broken', 'lua')
+               pcall(skynet.call, skynet.newservice 'broken', 'lua')
              end)",
         )
         .write(
