@@ -273,6 +273,11 @@ fn token(call: &mut Call, index: c_int) -> Result<Option<c_int>, Raise> {
     if is_own_token(call, index) {
         return Ok(None);
     }
+    // SAFETY: reading a stack slot.
+    if unsafe { ffi::lua_rawequal(call.state(), index, index) } == 0 {
+        // No table takes it for a key.
+        return Err(call.error(format_args!("token is NaN")));
+    }
     if coroutine_session(call, index).or_else(|| token_session(call, index)).is_some() {
         return Err(call.plain_error(format_args!("token duplicative")));
     }
