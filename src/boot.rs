@@ -13,6 +13,7 @@ use crate::bindings::BUILTIN;
 use crate::config::{Config, Settings};
 use crate::kernel::log::Logger;
 use crate::kernel::node::Factory;
+use crate::kernel::service::Idle;
 use crate::kernel::stop::END_LIMIT;
 use crate::kernel::{Clock, Kind, Launch, Message, Node, NodeOptions, Payload, Session};
 use crate::sandbox::Sandbox;
@@ -120,7 +121,10 @@ fn factories(settings: &Settings, sandbox: Sandbox) -> HashMap<&'static str, Fac
         };
         Ok(Launch { actor: Box::new(logger), first: None })
     });
-    HashMap::from([("snlua", lua), ("logger", logger)])
+    // skynet has a service here that carries messages to other harbors, and cdummy starts it on a
+    // node that is alone too. It keeps its place, so that addresses and log are the same.
+    let harbor: Factory = Box::new(|_, _, _| Ok(Launch { actor: Box::new(Idle), first: None }));
+    HashMap::from([("snlua", lua), ("logger", logger), ("harbor", harbor)])
 }
 
 fn paths(settings: &Settings) -> Paths {

@@ -7,6 +7,11 @@
 local skynet = require "skynet.manager"
 local internal = require "skynet.internal"
 
+--- An error without the place in this file where it was raised: the log has the cause above.
+local function plain(why)
+  return (tostring(why):gsub("^lua/service/bootstrap%.lua:%d+: ", ""))
+end
+
 --- Runs one step. The node cannot do without it: its failure is logged and ends the process.
 ---@return any result nil after a failure
 local function step(what, run, ...)
@@ -14,7 +19,7 @@ local function step(what, run, ...)
   if ok and result then
     return result
   end
-  skynet.error(("bootstrap: %s failed: %s"):format(what, ok and "no service" or result))
+  skynet.error(("bootstrap: %s failed: %s"):format(what, ok and "no service" or plain(result)))
   internal.start_failed()
   skynet.abort()
   return nil
@@ -53,7 +58,7 @@ local function start_datacenter()
   end
   local ok, why = pcall(start_as, "DATACENTER", "datacenterd")
   if not ok then
-    skynet.error(("bootstrap: no datacenter: %s"):format(why))
+    skynet.error(("bootstrap: no datacenter: %s"):format(plain(why)))
   end
 end
 
@@ -79,7 +84,7 @@ local function start_node()
   local start = skynet.getenv "start" or "main"
   local ok, why = pcall(skynet.newservice, start)
   if not ok then
-    skynet.error(("bootstrap: start = \"%s\" failed: %s"):format(start, why))
+    skynet.error(("bootstrap: start = \"%s\" failed: %s"):format(start, plain(why)))
   end
   skynet.exit()
 end

@@ -33,10 +33,10 @@ impl Ended {
         if self.names.insert(handle, name.into()).is_none() {
             self.order.push_back(handle);
         }
-        if self.order.len() > REMEMBERED {
-            if let Some(oldest) = self.order.pop_front() {
-                self.names.remove(&oldest);
-            }
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.names.remove(&oldest);
         }
     }
 

@@ -457,6 +457,7 @@ impl Node {
     pub fn retire(&self, handle: Handle) -> bool {
         let Some(service) = self.registry.remove(handle) else { return false };
         if service.mark_retired() {
+            self.remember_ended(handle, &service.name);
             if let Some(monitor) = Handle::new(self.monitor.load(Ordering::Relaxed)) {
                 let _ = self
                     .send_to(monitor, Message::empty(Some(handle), Session::NONE, Kind::CLIENT));
@@ -469,7 +470,6 @@ impl Node {
     }
 
     fn close(&self, service: &Arc<Service>) {
-        self.remember_ended(service.handle, &service.name);
         // SAFETY: called under the scheduling right, which ends here: the credit of `retire`
         // keeps everybody from scheduling the service again.
         unsafe { service.close(&mut |message| self.undelivered(message, service.handle)) };
@@ -695,8 +695,8 @@ impl Node {
             Some(handle) => match self.registry.find(handle) {
                 Some(service) => format!("{handle} {}", service.name),
                 None => match self.ended_name(handle) {
-                    Some(name) => format!("{handle} {name}, which has ended"),
-                    None => format!("{handle}, which is no service"),
+                    Some(name) => format!("{handle} {name} (ended)"),
+                    None => format!("{handle} (no service)"),
                 },
             },
         }

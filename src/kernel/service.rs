@@ -28,6 +28,15 @@ pub trait Actor: Send {
     }
 }
 
+/// An actor that takes every message and does nothing.
+pub struct Idle;
+
+impl Actor for Idle {
+    fn run(&mut self, inbox: &mut Inbox<'_>) {
+        while inbox.next_message().is_some() {}
+    }
+}
+
 /// Mailbox length of the first overload warning; it doubles with each warning, so a stuck
 /// service costs O(log n) log lines. skynet's figure.
 pub const OVERLOAD_WARNING: usize = 1024;

@@ -627,10 +627,10 @@ impl super::Vm {
     /// An error message: the call of its session fails, or whoever sent it is gone.
     pub fn on_error(&mut self, source: Option<Handle>, session: Session) {
         if session.expects_answer() {
-            if let Some(Waiter::Thread(id)) = self.sessions.get(session) {
-                if matches!(self.threads[id].waiting, Waiting::Call { .. }) {
-                    self.failures.push_back(session);
-                }
+            if let Some(Waiter::Thread(id)) = self.sessions.get(session)
+                && matches!(self.threads[id].waiting, Waiting::Call { .. })
+            {
+                self.failures.push_back(session);
             }
         } else if let Some(source) = source {
             self.peer_gone(source);
@@ -804,11 +804,11 @@ fn load_debug(call: &mut Call) -> NativeResult {
 fn unknown_request(call: &mut Call) -> NativeResult {
     let vm = call.vm();
     let message = vm.message;
-    if let Some(request) = vm.current.and_then(|id| vm.threads[id].request.take()) {
-        if request.session.expects_answer() {
-            vm.node.answer_with_error(request.source, request.session, vm.handle());
-            return NOTHING;
-        }
+    if let Some(request) = vm.current.and_then(|id| vm.threads[id].request.take())
+        && request.session.expects_answer()
+    {
+        vm.node.answer_with_error(request.source, request.session, vm.handle());
+        return NOTHING;
     }
     let reference = vm.references.unknown_request;
     if reference == NO_REFERENCE {
@@ -843,6 +843,9 @@ fn report_request(call: &mut Call, message: Current) -> NativeResult {
 
 /// `skynet.dispatch_unknown_request`'s default, as a function: (session, source, message, size,
 /// type).
+///
+/// # Errors
+/// Always: that is what it reports with.
 pub fn default_unknown_request(call: &mut Call) -> NativeResult {
     call.vm().message.session = Session(i32::try_from(call.check_integer(1)?).unwrap_or(0));
     let message = call.vm().message;
@@ -850,6 +853,9 @@ pub fn default_unknown_request(call: &mut Call) -> NativeResult {
 }
 
 /// The same for answers: (session, source, message, size).
+///
+/// # Errors
+/// Always: that is what it reports with.
 pub fn default_unknown_response(call: &mut Call) -> NativeResult {
     let message = call.vm().message;
     report_response(call, message)

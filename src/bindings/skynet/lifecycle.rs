@@ -182,14 +182,15 @@ fn leave(call: &mut Call) {
         .collect();
     peers.sort_unstable();
     peers.dedup();
-    let source = Some(vm.handle());
+    vm.log("KILL self");
+    // Out of the registry first, so that whoever hears of the end finds the address dead.
+    let handle = vm.handle();
+    vm.node.retire(handle);
+    let source = Some(handle);
     for peer in peers {
         let _ = vm.node.send_to(peer, Message::empty(source, Session::NONE, Kind::ERROR));
     }
     vm.fail_open_requests();
-    vm.log("KILL self");
-    let handle = vm.handle();
-    vm.node.retire(handle);
 }
 
 /// `exit()`: ends the service; does not return.

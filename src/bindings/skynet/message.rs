@@ -229,7 +229,7 @@ fn log_invalid_call(call: &mut Call, text: &str) {
     let vm = call.vm();
     let meant = match handle {
         Some(number) => vm.node.describe(number),
-        None => format!("{text}, a name that nobody has"),
+        None => format!("{text} (a name that nobody has)"),
     };
     vm.node.log_failed_call(Some(vm.handle()), &format!("call to invalid address: {meant}"));
 }
