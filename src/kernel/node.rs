@@ -27,6 +27,10 @@ use super::timer::{Timer, Wheel};
 /// millisecond.
 const TURN: usize = 32;
 
+/// Stack of a worker. Lua allows 200 nested C calls, and each of `string.gsub` takes 9 KiB; the
+/// 2 MiB of an ordinary thread are too near to that. Only what is used counts as memory.
+const STACK: usize = 16 << 20;
+
 /// Settings of a node that the kernel itself needs.
 pub struct NodeOptions {
     /// Worker threads.
@@ -101,6 +105,8 @@ pub struct Node {
     logger: AtomicU32,
     /// Whoever is told of the end of each service, set by the `MONITOR` command.
     monitor: AtomicU32,
+    /// Services whose end is running; they are no longer in the registry.
+    closing: Mutex<Vec<Arc<Service>>>,
     live: AtomicUsize,
     aborting: AtomicBool,
     ended: Mutex<bool>,
@@ -148,6 +154,7 @@ impl Node {
             aborting: AtomicBool::new(false),
             ended: Mutex::new(false),
             end: Condvar::new(),
+            closing: Mutex::default(),
             threads: Mutex::default(),
         })
     }
@@ -164,7 +171,7 @@ impl Node {
     }
 
     fn spawn(&self, name: &str, body: impl FnOnce() + Send + 'static) {
-        let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(body);
+        let spawned = std::thread::Builder::new().name(name.to_owned()).stack_size(STACK).spawn(body);
         match spawned {
             Ok(thread) => {
                 self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
@@ -206,7 +213,10 @@ impl Node {
     /// Gives a service one turn. True when it must be scheduled again.
     fn run_turn(&self, service: &Arc<Service>, seat: &Seat, turn_end: &std::cell::Cell<Instant>) -> bool {
         if service.is_retired() {
+            // The end of a service runs its finalizers: the watchdog has to see it as well.
+            seat.progress.begin(service.handle, None);
             self.close(service);
+            seat.progress.rest();
             return false;
         }
         let pending = service.mailbox.pending();
@@ -301,6 +311,7 @@ impl Node {
     /// it with an error.
     #[inline]
     pub fn send(&self, service: &Arc<Service>, message: Message) -> Result<(), SendError> {
+        service.count_in(&message);
         let pushed = service.mailbox.push(message);
         if pushed.before == 0 {
             self.scheduler.schedule(Arc::clone(service));
@@ -314,21 +325,25 @@ impl Node {
     /// True when a further request to `service` must be refused. Answers are always accepted.
     #[inline]
     pub fn is_full(&self, service: &Service) -> bool {
-        service.pending() >= service.mailbox_limit() && self.refuse(service)
+        (service.pending() >= service.mailbox_limit() || service.is_out_of_bytes())
+            && self.refuse(service)
     }
 
     #[cold]
     fn refuse(&self, service: &Service) -> bool {
         let refused = service.stats.refused.fetch_add(1, Ordering::Relaxed) + 1;
-        // Powers of two keep a flood from filling the log as well.
-        if refused.is_power_of_two() {
+        // Powers of two keep a flood from filling the log as well; a log that is full itself
+        // cannot take more.
+        if refused.is_power_of_two() && Some(service.handle) != self.logger() {
+            let (pending, name) = (service.pending(), &service.name);
+            let why = if service.is_out_of_bytes() {
+                "more bytes than its memory limit (sandbox.toml: memory)"
+            } else {
+                "the limit (sandbox.toml: mailbox)"
+            };
             self.log(
                 Some(service.handle),
-                &format!(
-                    "mailbox full: {} messages, the limit of {} (sandbox.toml: mailbox); {refused} refused so far",
-                    service.pending(),
-                    service.name
-                ),
+                &format!("mailbox full: {name} has {pending} messages, {why}; {refused} refused so far"),
             );
         }
         true
@@ -431,9 +446,12 @@ impl Node {
     }
 
     fn close(&self, service: &Arc<Service>) {
+        let closing = || self.closing.lock().unwrap_or_else(PoisonError::into_inner);
+        closing().push(Arc::clone(service));
         // SAFETY: called under the scheduling right, which ends here: the credit of `retire`
         // keeps everybody from scheduling the service again.
         unsafe { service.close(&mut |message| self.undelivered(message, service.handle)) };
+        closing().retain(|other| other.handle != service.handle);
         let live = self.live.fetch_sub(1, Ordering::SeqCst) - 1;
         if live == 0 {
             self.finish();
@@ -563,8 +581,16 @@ impl Node {
         }
     }
 
+    /// A service that a worker is busy with: one of the registry, or one that is just ending.
+    fn watched(&self, handle: Handle) -> Option<Arc<Service>> {
+        self.registry.find(handle).or_else(|| {
+            let closing = self.closing.lock().unwrap_or_else(PoisonError::into_inner);
+            closing.iter().find(|service| service.handle == handle).cloned()
+        })
+    }
+
     pub(super) fn warn_of_endless_loop(&self, seat: &Seat, handle: Handle, reading: Reading) {
-        let Some(service) = self.registry.find(handle) else { return };
+        let Some(service) = self.watched(handle) else { return };
         service.stats.endless.store(true, Ordering::Relaxed);
         let source = reading.source.map_or(0, Handle::number);
         self.log(
@@ -579,7 +605,7 @@ impl Node {
     }
 
     pub(super) fn enforce_message_time(&self, seat: &Seat, handle: Handle, spent: Duration) {
-        let Some(service) = self.registry.find(handle) else { return };
+        let Some(service) = self.watched(handle) else { return };
         if service.message_time().is_some_and(|limit| spent >= limit) {
             service.requests.fetch_or(Interrupt::Overtime as u32, Ordering::SeqCst);
             seat.with_thread(self.options.poke);

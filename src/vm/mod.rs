@@ -37,6 +37,9 @@ use thread::{ThreadId, Threads};
 /// talk to, the rest goes through the registry.
 const ROUTES: usize = 16;
 
+/// Room for Lua's own functions that restricted ones of ours stand in for.
+pub const STOCK: usize = 24;
+
 /// What a service does with the messages it gets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Callback {
@@ -134,6 +137,8 @@ pub struct Vm {
     pub message: Current,
     /// Blocks handed to the script as light userdata, which it still has to send or free.
     pub blocks: HashMap<usize, Payload>,
+    /// Bytes in `blocks`; they count towards the memory limit.
+    pub block_bytes: usize,
     /// A C module has been loaded, so pointers unknown to us are legitimate.
     pub trusts_pointers: bool,
     /// A coroutine that has just died, for the function that describes it.
@@ -156,6 +161,8 @@ pub struct Vm {
     pub references: References,
     /// Address of Lua's own `coroutine.yield`, to tell a script's yield from the framework's.
     pub stock_yield: usize,
+    /// Lua's own functions behind restricted ones of ours (`bindings::standard` knows which).
+    pub stock: [Option<ffi::lua_CFunction>; STOCK],
     /// State of tracing.
     pub trace: Trace,
     /// A chunk being loaded, held here so that a raise does not lose it.
@@ -201,6 +208,24 @@ impl Vm {
         self.route(handle)?;
         let slot = handle.number() as usize % ROUTES;
         self.routes[slot].as_ref().map(|service| (service, &*self.node))
+    }
+
+    /// Keeps a block that the script has to send or free.
+    pub fn keep_block(&mut self, payload: Payload) -> *mut std::ffi::c_void {
+        let (pointer, length) = payload.into_raw();
+        if !pointer.is_null() {
+            self.block_bytes += length;
+            // SAFETY: the block was just given away by `into_raw`.
+            self.blocks.insert(pointer as usize, unsafe { Payload::from_raw(pointer, length) });
+        }
+        pointer
+    }
+
+    /// Gives up a block that the script sends or frees.
+    pub fn take_block(&mut self, pointer: *mut std::ffi::c_void) -> Option<Payload> {
+        let payload = self.blocks.remove(&(pointer as usize))?;
+        self.block_bytes -= payload.len();
+        Some(payload)
     }
 
     /// Own handle.

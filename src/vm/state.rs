@@ -16,9 +16,9 @@ use super::native::TextBuffer;
 use super::protocol::Protocols;
 use super::session::{NO_REFERENCE, Responses, Sessions, Trace};
 use super::thread::Threads;
-use super::{Callback, Current, References, Vm, VmPointer, Wake, interrupt};
+use super::{Callback, Current, References, STOCK, Vm, VmPointer, Wake, interrupt};
 use crate::kernel::{Node, Service};
-use crate::sandbox::{Policy, Sandbox};
+use crate::sandbox::{Policy, Protected, Sandbox};
 
 /// What all Lua services of a node have in common.
 pub struct Shared {
@@ -49,6 +49,8 @@ pub struct Paths {
     pub loader: Option<Vec<u8>>,
     /// The folder against which the sandbox judges relative paths.
     pub working_directory: std::path::PathBuf,
+    /// Files of the node itself, which services do not overwrite.
+    pub protected: Protected,
 }
 
 /// The modules and services that are built into the binary.
@@ -99,7 +101,13 @@ impl VmPointer {
             return Err(format!("not enough memory for a Lua state (limit {limit} bytes)"));
         }
         // SAFETY: the state is fresh.
-        unsafe { ffi::lua_atpanic(state, on_panic) };
+        unsafe {
+            ffi::lua_atpanic(state, on_panic);
+            if !interrupt::knows_layout(state) {
+                ffi::lua_close(state);
+                return Err("this Lua is none that the watchdog knows".to_owned());
+            }
+        }
         let mut failure = None;
         // SAFETY: the state is fresh; `Threads::new` allocates at most a small table, which the
         // limit allows once the state itself fitted (the panic function above ends the process
@@ -129,6 +137,7 @@ impl VmPointer {
             exiting: false,
             message: Current::NONE,
             blocks: HashMap::new(),
+            block_bytes: 0,
             trusts_pointers: false,
             failed: std::ptr::null_mut(),
             forks: VecDeque::new(),
@@ -147,6 +156,7 @@ impl VmPointer {
                 protocols: NO_REFERENCE,
             },
             stock_yield: 0,
+            stock: [None; STOCK],
             trace: Trace::default(),
             loading: None,
             routes: std::array::from_fn(|_| None),

@@ -6,7 +6,7 @@
 --- Not here: where modules are found (`package.searchers`), and loading of the service itself.
 
 local running = coroutine.running
-local traceback = debug.traceback
+local traceback = require("skynet.internal").traceback
 local find = string.find
 local error, pcall, type, xpcall = error, pcall, type, xpcall
 

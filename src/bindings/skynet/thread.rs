@@ -15,6 +15,10 @@ use crate::vm::session::Waiter;
 use crate::vm::thread::{ThreadId, Waiting};
 use crate::vm::{Vm, Wake};
 
+/// Most wakeups that one message may leave behind: far more than there are sleepers, so only a
+/// loop that wakes the same ones over and over comes here.
+const MOST_WAKEUPS: usize = 4_000_000;
+
 /// Refuses to block where nothing can be suspended.
 #[inline]
 pub(crate) fn check_yieldable(call: &mut Call) -> Result<(), Raise> {
@@ -303,7 +307,11 @@ pub(super) fn wakeup(call: &mut Call) -> NativeResult {
     let session = coroutine_session(call, 1).or_else(|| token_session(call, 1));
     match session {
         Some(session) => {
-            call.vm().wakeups.push_back(session);
+            let wakeups = &mut call.vm().wakeups;
+            if wakeups.len() >= MOST_WAKEUPS {
+                return Err(call.error(format_args!("too many wakeups in one message")));
+            }
+            wakeups.push_back(session);
             call.answer_boolean(true)
         }
         None => NOTHING,
