@@ -1,0 +1,8 @@
+-- A function that calls itself without end.
+-- expect: stack overflow
+local skynet = require "skynet"
+
+skynet.start(function()
+  local function deeper() return 1 + deeper() end
+  deeper()
+end)
