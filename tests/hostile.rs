@@ -143,7 +143,7 @@ impl Node {
             match self.lines.recv_timeout(left) {
                 Ok(line) => {
                     missing.retain(|text| !line.contains(text.as_str()));
-                    assert!(!line.contains("got through"), "{line}");
+                    assert!(!line.contains("has escaped"), "{line}");
                     if missing.is_empty() {
                         return line;
                     }

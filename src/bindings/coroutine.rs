@@ -27,6 +27,20 @@ enum Resume {
     Error,
 }
 
+/// Goes on with a coroutine that was suspended by the framework.
+fn resume_blocked(call: &mut Call, coroutine: *mut ffi::lua_State) -> Resume {
+    let vm = call.vm();
+    vm.blocked_coroutines = vm.blocked_coroutines.saturating_sub(1);
+    // SAFETY: reading a live state.
+    if unsafe { ffi::lua_status(coroutine) } != ffi::LUA_YIELD {
+        // Somebody has ended it; it must not be resumed.
+        // SAFETY: the coroutine is on the stack of the caller.
+        unsafe { ffi::lua_settop(coroutine, 0) };
+        return Resume::Values(0);
+    }
+    resume(call, coroutine, 0)
+}
+
 /// Resumes `coroutine` with the topmost `arguments` values of its stack.
 fn resume(call: &mut Call, coroutine: *mut ffi::lua_State, arguments: c_int) -> Resume {
     let state = call.state();
@@ -51,7 +65,10 @@ fn resume(call: &mut Call, coroutine: *mut ffi::lua_State, arguments: c_int) -> 
         interrupt::arm(state);
     }
     match status {
-        ffi::LUA_YIELD if call.vm().suspended => Resume::Suspended,
+        ffi::LUA_YIELD if call.vm().suspended => {
+            call.vm().blocked_coroutines += 1;
+            Resume::Suspended
+        }
         // SAFETY: reading the top of a live state.
         ffi::LUA_OK | ffi::LUA_YIELD => Resume::Values(unsafe { ffi::lua_gettop(coroutine) }),
         _ => Resume::Error,
@@ -71,8 +88,13 @@ fn resumable(call: &mut Call, coroutine: *mut ffi::lua_State) -> Result<(), &'st
     if status != ffi::LUA_OK && status != ffi::LUA_YIELD {
         return Err("cannot resume dead coroutine");
     }
+    if status == ffi::LUA_OK && is_running(coroutine) {
+        return Err("cannot resume non-suspended coroutine");
+    }
     let vm = call.vm();
-    if vm.threads.of_state(coroutine).is_some() {
+    let blocked = vm.blocked_coroutines > 0 && status == ffi::LUA_YIELD && is_blocked(coroutine);
+    let vm = call.vm();
+    if blocked || vm.threads.of_state(coroutine).is_some() {
         return Err("cannot resume a skynet coroutine suspend by skynet framework");
     }
     if vm.resume_depth >= MAX_NESTING {
@@ -164,7 +186,7 @@ fn resume_again(call: &mut Call, _resumed: Resumed) -> NativeResult {
         close(call.state(), coroutine);
         return Err(call.error(format_args!("thread killed")));
     }
-    let ended = resume(call, coroutine, 0);
+    let ended = resume_blocked(call, coroutine);
     finish_resume(call, coroutine, ended)
 }
 
@@ -231,7 +253,7 @@ fn call_wrapped_again(call: &mut Call, _resumed: Resumed) -> NativeResult {
         close(call.state(), coroutine);
         return Err(call.error(format_args!("thread killed")));
     }
-    let ended = resume(call, coroutine, 0);
+    let ended = resume_blocked(call, coroutine);
     finish_wrapped(call, coroutine, ended)
 }
 
@@ -262,7 +284,11 @@ unsafe extern "C-unwind" fn raise_closed(state: *mut ffi::lua_State, _: *mut ffi
 /// `coroutine.close(co)`: ends a suspended or dead coroutine, as Lua 5.4 has it.
 fn close_coroutine(call: &mut Call) -> NativeResult {
     let coroutine = check_thread(call, 1)?;
-    let status = status_of(call, coroutine);
+    let mut status = status_of(call, coroutine);
+    if status == Status::Suspended && is_blocked(coroutine) {
+        // Whoever waits for its session would wake a dead coroutine.
+        status = Status::Blocked;
+    }
     match status {
         Status::Suspended | Status::Dead => {
             // SAFETY: reading a live state.
@@ -310,17 +336,25 @@ impl Status {
     }
 }
 
+/// True when the coroutine has called something that has not returned, without a yield.
+fn is_running(coroutine: *mut ffi::lua_State) -> bool {
+    // SAFETY: `lua_getstack` of level 0 neither runs Lua nor raises.
+    unsafe {
+        let mut record: ffi::lua_Debug = std::mem::zeroed();
+        ffi::lua_getstack(coroutine, 0, &raw mut record) > 0
+    }
+}
+
 fn status_of(call: &mut Call, coroutine: *mut ffi::lua_State) -> Status {
     if coroutine == call.state() {
         return Status::Running;
     }
-    // SAFETY: reading a live state; `lua_getstack` of level 0 neither runs Lua nor raises.
+    // SAFETY: reading a live state.
     unsafe {
         match ffi::lua_status(coroutine) {
             ffi::LUA_YIELD => Status::Suspended,
             ffi::LUA_OK => {
-                let mut record: ffi::lua_Debug = std::mem::zeroed();
-                if ffi::lua_getstack(coroutine, 0, &raw mut record) > 0 {
+                if is_running(coroutine) {
                     Status::Normal
                 } else if ffi::lua_gettop(coroutine) == 0 {
                     Status::Dead

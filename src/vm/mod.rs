@@ -127,6 +127,8 @@ pub struct Vm {
     pub suspended: bool,
     /// Coroutines being resumed from where no yield can pass (a metamethod, a sort).
     pub blocked_resumers: usize,
+    /// Coroutines of the script that the framework has suspended, at least.
+    pub blocked_coroutines: usize,
     /// Coroutines resumed inside each other right now.
     pub resume_depth: usize,
     /// The message being handled has overrun its time limit; it is raised out of.

@@ -132,6 +132,7 @@ impl VmPointer {
             wake: Wake::Answer,
             suspended: false,
             blocked_resumers: 0,
+            blocked_coroutines: 0,
             resume_depth: 0,
             interrupted: false,
             exiting: false,

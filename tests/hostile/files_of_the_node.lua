@@ -6,7 +6,7 @@ local skynet = require "skynet"
 skynet.start(function()
   local function try(f, ...)
     local ok, why = pcall(f, ...)
-    skynet.error(ok and "got through" or why)
+    skynet.error(ok and "has escaped" or why)
     assert(not ok)
   end
   for _, name in ipairs { "sandbox.toml", "./config" } do

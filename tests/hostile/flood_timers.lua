@@ -1,5 +1,6 @@
 -- Timers are set without end.
--- expect: too many timers: the limit is 1000 (sandbox.toml: timers)
+-- expect: too many timers: the limit is 100 (sandbox.toml: timers)
+-- sandbox: timers = 100
 -- sandbox: message_time = "20s"
 local skynet = require "skynet"
 

@@ -1,5 +1,6 @@
 -- The finalizer of an object makes more objects than memory holds.
--- expect: error in __gc metamethod (not enough memory)
+-- expect: error in __gc metamethod
+-- expect: not enough memory
 -- sandbox: message_time = "20s"
 local skynet = require "skynet"
 

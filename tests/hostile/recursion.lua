@@ -1,5 +1,6 @@
 -- A function that calls itself without end.
 -- expect: stack overflow
+-- sandbox: message_time = "20s"
 local skynet = require "skynet"
 
 skynet.start(function()

@@ -12,5 +12,5 @@ skynet.start(function()
   pcall(wrapped)
   local function in_handler() return xpcall(error, in_handler) end
   in_handler()
-  wrapped()
+  deeper()
 end)

@@ -3,7 +3,7 @@
 local skynet = require "skynet"
 
 skynet.start(function()
-  local made_up = skynet.unpack(string.pack("<I1I8", 5, 4096))
+  local made_up = skynet.unpack(string.pack("<I1I8", 3, 4096))
   assert(type(made_up) == "userdata", type(made_up))
   local core = require "skynet.core"
   for _, f in ipairs { skynet.unpack, skynet.tostring, skynet.trash, core.unpack, core.tostring } do

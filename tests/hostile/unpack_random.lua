@@ -16,7 +16,7 @@ skynet.start(function()
     pcall(skynet.unpack, genuine:sub(1, at - 1) .. string.char(math.random(0, 255)) .. genuine:sub(at + 1))
   end
   -- Tables that claim to be huge, nested without end.
-  pcall(skynet.unpack, ("\xfe\x3f\xff\xff\xff\x7f"):rep(1000))
+  pcall(skynet.unpack, ("\xfe\x22\xff\xff\xff\x7f"):rep(1000))
   pcall(skynet.unpack, ("\x0e"):rep(1000000))
   skynet.error "random bytes were survived"
   skynet.unpack "\x0e\x0e\x0e"
