@@ -16,7 +16,7 @@ use crate::kernel::node::Factory;
 use crate::kernel::service::Idle;
 use crate::kernel::stop::END_LIMIT;
 use crate::kernel::{Clock, Kind, Launch, Message, Node, NodeOptions, Payload, Session};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{self, Protected, Sandbox};
 use crate::vm::cache::Cache;
 use crate::vm::dispatch::LuaActor;
 use crate::vm::interrupt;
@@ -25,6 +25,12 @@ use crate::vm::state::{Paths, Shared};
 /// The last folders of the path of skynet's own loader. A configuration that names it means the
 /// loader that is built in here.
 const SKYNET_LOADER: &str = "lualib/loader.lua";
+
+/// Most lines, and bytes of long lines, that wait to be written. A script that logs without end
+/// loses lines instead of filling the machine's memory.
+const LOG_LINES: usize = 1 << 18;
+/// See `LOG_LINES`.
+const LOG_BYTES: usize = 64 << 20;
 
 /// Why a node could not start.
 #[derive(Debug)]
@@ -64,7 +70,7 @@ pub fn start(config: &Config, sandbox: Sandbox, clock: Clock) -> Result<Arc<Node
             clock,
             poke: interrupt::poke,
         },
-        factories(settings, sandbox),
+        factories(config, sandbox),
     );
     for (key, value) in &config.environment {
         node.set_environment(key, value);
@@ -94,17 +100,19 @@ fn start_logger(node: &Arc<Node>, settings: &Settings) -> Result<(), BootError> 
     let Ok(logger) = launched else {
         return Err(BootError::Logger(settings.logservice.clone()));
     };
+    logger.limit_mailbox(LOG_LINES);
+    logger.limit_mailbox_bytes(LOG_BYTES);
     node.registry.name(b"logger", logger.handle);
     node.set_logger(logger.handle);
     Ok(())
 }
 
-fn factories(settings: &Settings, sandbox: Sandbox) -> HashMap<&'static str, Factory> {
+fn factories(config: &Config, sandbox: Sandbox) -> HashMap<&'static str, Factory> {
     let shared = Arc::new(Shared {
         cache: Cache::new(),
         arenas: Arc::default(),
         sandbox,
-        paths: paths(settings),
+        paths: paths(config),
         library: &BUILTIN,
     });
     let lua: Factory = Box::new(move |node, service, arguments| {
@@ -127,7 +135,9 @@ fn factories(settings: &Settings, sandbox: Sandbox) -> HashMap<&'static str, Fac
     HashMap::from([("snlua", lua), ("logger", logger), ("harbor", harbor)])
 }
 
-fn paths(settings: &Settings) -> Paths {
+fn paths(config: &Config) -> Paths {
+    let settings = &config.settings;
+    let working_directory = std::env::current_dir().unwrap_or_else(|_| "/".into());
     let bytes = |path: &Path| path.as_os_str().as_bytes().to_vec();
     let own_loader = !settings.lualoader.ends_with(SKYNET_LOADER);
     Paths {
@@ -137,8 +147,18 @@ fn paths(settings: &Settings) -> Paths {
         names_lua_cpath: settings.lua_cpath_named,
         preload: settings.preload.as_deref().map(bytes),
         loader: own_loader.then(|| bytes(&settings.lualoader)),
-        working_directory: std::env::current_dir().unwrap_or_else(|_| "/".into()),
+        protected: protected(config, &working_directory),
+        working_directory,
     }
+}
+
+/// What decides about the next start of the node: no service may change it on the side.
+fn protected(config: &Config, working_directory: &Path) -> Protected {
+    let policy = config.settings.sandbox.as_deref().unwrap_or(Path::new(sandbox::DEFAULT_FILE));
+    let program = std::env::current_exe().ok();
+    let launcher = Path::new("./node");
+    let files = [Some(policy), Some(&*config.file), program.as_deref(), Some(launcher)];
+    Protected::new(files.into_iter().flatten(), working_directory)
 }
 
 /// Opens the log files anew: the log service's, and the message logs of single services.

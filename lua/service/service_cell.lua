@@ -29,7 +29,7 @@ skynet.start(function()
     if command ~= "init" then
       error(("service_cell %s: unknown command %s"):format(name, command), 0)
     end
-    local ok, why = xpcall(run, debug.traceback, ...)
+    local ok, why = xpcall(run, internal.traceback, ...)
     if ok then
       skynet.ret()
     else

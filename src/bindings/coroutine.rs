@@ -27,15 +27,26 @@ enum Resume {
     Error,
 }
 
+/// Goes on with a coroutine that was suspended by the framework.
+fn resume_blocked(call: &mut Call, coroutine: *mut ffi::lua_State) -> Resume {
+    let vm = call.vm();
+    vm.blocked_coroutines = vm.blocked_coroutines.saturating_sub(1);
+    // SAFETY: reading a live state.
+    if unsafe { ffi::lua_status(coroutine) } != ffi::LUA_YIELD {
+        // Somebody has ended it; it must not be resumed.
+        // SAFETY: the coroutine is on the stack of the caller.
+        unsafe { ffi::lua_settop(coroutine, 0) };
+        return Resume::Values(0);
+    }
+    resume(call, coroutine, 0)
+}
+
 /// Resumes `coroutine` with the topmost `arguments` values of its stack.
 fn resume(call: &mut Call, coroutine: *mut ffi::lua_State, arguments: c_int) -> Resume {
     let state = call.state();
     // SAFETY: reading a live state.
     let blocked = unsafe { ffi::lua_isyieldable(state) } == 0;
     let vm = call.vm();
-    if !vm.blocked.is_empty() {
-        vm.blocked.remove(&(coroutine as usize));
-    }
     vm.blocked_resumers += usize::from(blocked);
     vm.resume_depth += 1;
     // SAFETY: the coroutine is on the stack of the caller, so it stays alive. `lua_resume` does
@@ -55,7 +66,7 @@ fn resume(call: &mut Call, coroutine: *mut ffi::lua_State, arguments: c_int) -> 
     }
     match status {
         ffi::LUA_YIELD if call.vm().suspended => {
-            call.vm().blocked.insert(coroutine as usize);
+            call.vm().blocked_coroutines += 1;
             Resume::Suspended
         }
         // SAFETY: reading the top of a live state.
@@ -77,8 +88,12 @@ fn resumable(call: &mut Call, coroutine: *mut ffi::lua_State) -> Result<(), &'st
     if status != ffi::LUA_OK && status != ffi::LUA_YIELD {
         return Err("cannot resume dead coroutine");
     }
+    if status == ffi::LUA_OK && is_running(coroutine) {
+        return Err("cannot resume non-suspended coroutine");
+    }
     let vm = call.vm();
-    if vm.threads.of_state(coroutine).is_some() || vm.blocked.contains(&(coroutine as usize)) {
+    let blocked = vm.blocked_coroutines > 0 && status == ffi::LUA_YIELD && is_blocked(coroutine);
+    if blocked || vm.threads.of_state(coroutine).is_some() {
         return Err("cannot resume a skynet coroutine suspend by skynet framework");
     }
     if vm.resume_depth >= MAX_NESTING {
@@ -166,7 +181,7 @@ fn resume_again(call: &mut Call, _resumed: Resumed) -> NativeResult {
         close(call.state(), coroutine);
         return Err(call.error(format_args!("thread killed")));
     }
-    let ended = resume(call, coroutine, 0);
+    let ended = resume_blocked(call, coroutine);
     finish_resume(call, coroutine, ended)
 }
 
@@ -229,7 +244,7 @@ fn call_wrapped_again(call: &mut Call, _resumed: Resumed) -> NativeResult {
         close(call.state(), coroutine);
         return Err(call.error(format_args!("thread killed")));
     }
-    let ended = resume(call, coroutine, 0);
+    let ended = resume_blocked(call, coroutine);
     finish_wrapped(call, coroutine, ended)
 }
 
@@ -238,7 +253,6 @@ fn call_wrapped_again(call: &mut Call, _resumed: Resumed) -> NativeResult {
 pub(crate) fn close(state: *mut ffi::lua_State, coroutine: *mut ffi::lua_State) {
     // SAFETY: the coroutine is anchored or on the caller's stack, and not running.
     unsafe {
-        Vm::of(state).as_mut().blocked.remove(&(coroutine as usize));
         if ffi::lua_status(coroutine) == ffi::LUA_YIELD {
             ffi::lua_sethook(coroutine, Some(raise_closed), ffi::LUA_MASKCOUNT, 1);
             let active = interrupt::set_active(coroutine);
@@ -276,6 +290,7 @@ fn close_coroutine(call: &mut Call) -> NativeResult {
             close(call.state(), coroutine);
             call.answer_boolean(true)
         }
+        // Whoever waits for a blocked one's session would wake a dead coroutine.
         Status::Running | Status::Normal | Status::Blocked => {
             let name = status.name();
             Err(call.error(format_args!("cannot close a {name} coroutine")))
@@ -310,19 +325,49 @@ impl Status {
     }
 }
 
+/// The native behind `skynet.coroutine.yield`, as one address.
+const YIELD: ffi::lua_CFunction = native!(yield_values);
+
+/// True when a suspended coroutine rests inside one of our natives, not in a `yield` of the
+/// script's own.
+fn is_blocked(coroutine: *mut ffi::lua_State) -> bool {
+    // SAFETY: every state of ours belongs to a VM. `lua_getinfo` of "f" pushes the function that
+    // yielded; room is checked.
+    unsafe {
+        let mut record: ffi::lua_Debug = std::mem::zeroed();
+        if ffi::lua_getstack(coroutine, 0, &raw mut record) == 0
+            || ffi::lua_checkstack(coroutine, 1) == 0
+        {
+            return false;
+        }
+        ffi::lua_getinfo(coroutine, c"f".as_ptr(), &raw mut record);
+        let function = ffi::lua_tocfunction(coroutine, -1).map(|function| function as usize);
+        ffi::lua_settop(coroutine, -2);
+        let stock = Vm::of(coroutine).as_ref().stock_yield;
+        function.is_some_and(|function| function != YIELD as usize && function != stock)
+    }
+}
+
+/// True when the coroutine has called something that has not returned, without a yield.
+fn is_running(coroutine: *mut ffi::lua_State) -> bool {
+    // SAFETY: `lua_getstack` of level 0 neither runs Lua nor raises.
+    unsafe {
+        let mut record: ffi::lua_Debug = std::mem::zeroed();
+        ffi::lua_getstack(coroutine, 0, &raw mut record) > 0
+    }
+}
+
 fn status_of(call: &mut Call, coroutine: *mut ffi::lua_State) -> Status {
     if coroutine == call.state() {
         return Status::Running;
     }
-    let blocked = call.vm().blocked.contains(&(coroutine as usize));
-    // SAFETY: reading a live state; `lua_getstack` of level 0 neither runs Lua nor raises.
+    // SAFETY: reading a live state.
     unsafe {
         match ffi::lua_status(coroutine) {
-            ffi::LUA_YIELD if blocked => Status::Blocked,
+            ffi::LUA_YIELD if is_blocked(coroutine) => Status::Blocked,
             ffi::LUA_YIELD => Status::Suspended,
             ffi::LUA_OK => {
-                let mut record: ffi::lua_Debug = std::mem::zeroed();
-                if ffi::lua_getstack(coroutine, 0, &raw mut record) > 0 {
+                if is_running(coroutine) {
                     Status::Normal
                 } else if ffi::lua_gettop(coroutine) == 0 {
                     Status::Dead
@@ -462,7 +507,6 @@ const SKYNET: &[Entry] = natives![
     c"status" => skynet_status,
     c"thread" => thread,
     c"wrap" => wrap,
-    c"yield" => yield_values,
 ];
 
 /// Replaces parts of the global `coroutine`.
@@ -473,6 +517,10 @@ pub(super) unsafe fn install(state: *mut ffi::lua_State) {
     // SAFETY: the caller's promise.
     unsafe {
         ffi::lua_getglobal(state, c"coroutine".as_ptr());
+        ffi::lua_getfield(state, -1, c"yield".as_ptr());
+        let stock = ffi::lua_tocfunction(state, -1).map_or(0, |function| function as usize);
+        Vm::of(state).as_mut().stock_yield = stock;
+        ffi::lua_pop(state, 1);
         register(state, GLOBAL);
         ffi::lua_pop(state, 1);
     }
@@ -487,6 +535,7 @@ pub(super) unsafe extern "C-unwind" fn open(state: *mut ffi::lua_State) -> c_int
     unsafe {
         ffi::lua_createtable(state, 0, 10);
         register(state, SKYNET);
+        register(state, &[(c"yield", YIELD)]);
         ffi::lua_getglobal(state, c"coroutine".as_ptr());
         for name in [c"running", c"isyieldable"] {
             ffi::lua_getfield(state, -1, name.as_ptr());

@@ -10,16 +10,20 @@ use mlua::ffi;
 
 use crate::kernel::{Handle, Kind, Message, Payload, Session};
 use crate::natives;
-use crate::vm::native::{Call, Entry, NOTHING, NativeResult, Outcome, register};
+use crate::vm::loader;
+use crate::vm::native::{Call, Entry, Lossy, NOTHING, NativeResult, Outcome, register};
 use crate::vm::session::NO_REFERENCE;
 
 const FUNCTIONS: &[Entry] = natives![
+    c"dump_function" => dump_function,
     c"global_name" => global_name,
     c"info_func" => info_function,
     c"load_function" => load_function,
     c"read_stdin" => read_stdin,
     c"service_exists" => service_exists,
     c"start_failed" => start_failed,
+    c"traceback" => traceback,
+    c"upvalue_name" => upvalue_name,
 ];
 
 /// Opens the module.
@@ -58,20 +62,40 @@ fn info_function(call: &mut Call) -> NativeResult {
     Ok(Outcome::Values(1))
 }
 
-/// `load_function(code, name)`: the function of a dump made by `string.dump` in this process,
-/// which the sandbox does not let scripts load.
+/// Bytes of a signature in front of dumped code.
+const SIGNATURE: usize = 8;
+
+/// `dump_function(f)`: the code of a Lua function, signed for `load_function` of this node.
+fn dump_function(call: &mut Call) -> NativeResult {
+    call.check_type(1, ffi::LUA_TFUNCTION)?;
+    // SAFETY: the function is at index 1 and on top.
+    unsafe { ffi::lua_settop(call.state(), 1) };
+    if !loader::dump_signed(call) {
+        return Err(call.error(format_args!("unable to dump given function")));
+    }
+    Ok(Outcome::Values(1))
+}
+
+/// `load_function(code, name)`: the function of what `dump_function` has made in some service of
+/// this node. Other bytecode is refused, whatever the policy says of it.
 fn load_function(call: &mut Call) -> NativeResult {
-    let code: *const [u8] = call.check_string(1)?;
+    let signed: *const [u8] = call.check_string(1)?;
     let name: *const [u8] = call.check_string(2)?;
-    // SAFETY: both stay on the stack; `luaL_loadbufferx` is protected, and a Lua string ends
-    // with a zero.
+    // SAFETY: both stay on the stack.
+    let (signed, name) = unsafe { (&*signed, &*name) };
+    let genuine = signed
+        .split_at_checked(SIGNATURE)
+        .filter(|(signature, code)| *signature == call.vm().shared.cache.sign(code));
+    let Some((_, code)) = genuine else {
+        return Err(call.error(format_args!("'{}' is no function of this node", Lossy(name))));
+    };
+    // SAFETY: `luaL_loadbufferx` is protected, and a Lua string ends with a zero.
     let status = unsafe {
-        let code = &*code;
         ffi::luaL_loadbufferx(
             call.state(),
             code.as_ptr().cast(),
             code.len(),
-            (*name).as_ptr().cast(),
+            name.as_ptr().cast(),
             c"b".as_ptr(),
         )
     };
@@ -110,9 +134,50 @@ fn start_failed(call: &mut Call) -> NativeResult {
     NOTHING
 }
 
+/// `traceback(text [, level])`: as `debug.traceback`, which the policy may take away.
+fn traceback(call: &mut Call) -> NativeResult {
+    let state = call.state();
+    if call.kind(1) != ffi::LUA_TSTRING && !call.is_none_or_nil(1) {
+        // SAFETY: the value is returned as it is.
+        unsafe { ffi::lua_settop(state, 1) };
+        return Ok(Outcome::Values(1));
+    }
+    let level = call.integer(2).and_then(|level| i32::try_from(level).ok()).unwrap_or(1);
+    // SAFETY: the text is at index 1 or absent; may raise, nothing here has a destructor.
+    unsafe {
+        let text = ffi::lua_tolstring(state, 1, std::ptr::null_mut());
+        ffi::luaL_traceback(state, state, text, level);
+    }
+    Ok(Outcome::Values(1))
+}
+
+/// `upvalue_name(f, index)`: the name of an upvalue of a Lua function, or nil.
+fn upvalue_name(call: &mut Call) -> NativeResult {
+    call.check_type(1, ffi::LUA_TFUNCTION)?;
+    let index = call.check_integer(2)?;
+    let state = call.state();
+    // SAFETY: a native has free slots; the name is pushed before its function can go.
+    unsafe {
+        let index = i32::try_from(index).unwrap_or(0);
+        if ffi::lua_iscfunction(state, 1) != 0 {
+            return call.answer_nil();
+        }
+        let name = ffi::lua_getupvalue(state, 1, index);
+        if name.is_null() {
+            return call.answer_nil();
+        }
+        ffi::lua_pushstring(state, name);
+    }
+    Ok(Outcome::Values(1))
+}
+
 /// `read_stdin()`: from now on each line of standard input arrives as a text message.
 fn read_stdin(call: &mut Call) -> NativeResult {
     let vm = call.vm();
+    if !vm.service.name.starts_with("snlua console") {
+        // Each call starts a thread that nobody can end.
+        return Err(call.error(format_args!("only the service console reads standard input")));
+    }
     let node = Arc::clone(&vm.node);
     let handle = vm.handle();
     let started = std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {

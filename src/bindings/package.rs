@@ -42,8 +42,12 @@ pub(super) unsafe fn install(state: *mut ffi::lua_State) {
         }
         for slot in [5, 4] {
             // The C searchers become upvalues of ours.
-            let guard = if native { crate::native!(search_c) } else { crate::native!(refuse_c) };
-            ffi::lua_pushcclosure(state, guard, 1);
+            if native {
+                ffi::lua_pushcclosure(state, crate::native!(search_c), 1);
+            } else {
+                ffi::lua_settop(state, -2);
+                ffi::lua_pushcfunction(state, crate::native!(refuse_c));
+            }
             ffi::lua_rawseti(state, -3 + c_int::from(slot == 4), slot);
         }
         ffi::lua_settop(state, 0);

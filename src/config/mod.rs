@@ -14,7 +14,7 @@ mod text;
 mod trace;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use self::assignment::{Assignment, Assignments};
 pub use self::error::{ConfigError, Place};
@@ -24,6 +24,8 @@ pub use self::settings::{SearchPath, Settings};
 /// A config that has been read and found good.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
+    /// The file that was read, without those it includes.
+    pub file: PathBuf,
     /// Every key and value as `skynet.getenv` returns them.
     pub environment: BTreeMap<Vec<u8>, Vec<u8>>,
     /// The keys that mean something to the node.
@@ -60,7 +62,7 @@ pub fn load(
     });
     let mut environment: BTreeMap<_, _> = written_back.collect();
     environment.extend(assignments.into_iter().map(|(key, assignment)| (key, assignment.text)));
-    Ok(Config { environment, settings, warnings })
+    Ok(Config { file: path.to_owned(), environment, settings, warnings })
 }
 
 /// One warning for each key that looks like a slip, in the order of the files.
@@ -81,7 +83,6 @@ fn unknown_keys(assignments: &Assignments) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::path::PathBuf;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;

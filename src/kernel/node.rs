@@ -30,8 +30,9 @@ use super::timer::{Timer, Wheel};
 /// millisecond.
 const TURN: usize = 32;
 
-/// Stack of a worker. C modules are written for the 8 MiB that a C program's threads have.
-const STACK: usize = 8 << 20;
+/// Stack of a worker. Lua allows 200 nested C calls, and each of `string.gsub` takes 9 KiB; the
+/// 2 MiB of an ordinary thread are too near to that. Only what is used counts as memory.
+const STACK: usize = 16 << 20;
 
 /// Settings of a node that the kernel itself needs.
 pub struct NodeOptions {
@@ -107,6 +108,8 @@ pub struct Node {
     logger: AtomicU32,
     /// Whoever is told of the end of each service, set by the `MONITOR` command.
     monitor: AtomicU32,
+    /// Services whose end is running; they are no longer in the registry.
+    closing: Mutex<Vec<Arc<Service>>>,
     live: AtomicUsize,
     aborting: AtomicBool,
     /// The first service, and whether the node failed to come up.
@@ -163,6 +166,7 @@ impl Node {
             ended_services: Mutex::default(),
             ended: Mutex::new(false),
             end: Condvar::new(),
+            closing: Mutex::default(),
             threads: Mutex::default(),
         })
     }
@@ -227,7 +231,10 @@ impl Node {
         turn_end: &std::cell::Cell<Instant>,
     ) -> bool {
         if service.is_retired() {
+            // The end of a service runs its finalizers: the watchdog has to see it as well.
+            seat.progress.begin(service.handle, None);
             self.close(service);
+            seat.progress.rest();
             return false;
         }
         let pending = service.mailbox.pending();
@@ -332,6 +339,7 @@ impl Node {
     /// it with an error.
     #[inline]
     pub fn send(&self, service: &Arc<Service>, message: Message) -> Result<(), SendError> {
+        service.count_in(&message);
         let pushed = service.mailbox.push(message);
         if pushed.before == 0 {
             self.scheduler.schedule(Arc::clone(service));
@@ -345,20 +353,26 @@ impl Node {
     /// True when a further request to `service` must be refused. Answers are always accepted.
     #[inline]
     pub fn is_full(&self, service: &Service) -> bool {
-        service.pending() >= service.mailbox_limit() && self.refuse(service)
+        (service.pending() >= service.mailbox_limit() || service.is_out_of_bytes())
+            && self.refuse(service)
     }
 
     #[cold]
     fn refuse(&self, service: &Service) -> bool {
         let refused = service.stats.refused.fetch_add(1, Ordering::Relaxed) + 1;
-        // Powers of two keep a flood from filling the log as well.
-        if refused.is_power_of_two() {
+        // Powers of two keep a flood from filling the log as well; a log that is full itself
+        // cannot take more.
+        if refused.is_power_of_two() && Some(service.handle) != self.logger() {
+            let (pending, name) = (service.pending(), &service.name);
+            let why = if service.is_out_of_bytes() {
+                "more bytes than its memory limit (sandbox.toml: memory)"
+            } else {
+                "the limit (sandbox.toml: mailbox)"
+            };
             self.log(
                 Some(service.handle),
                 &format!(
-                    "mailbox full: {} messages, the limit of {} (sandbox.toml: mailbox); {refused} refused so far",
-                    service.pending(),
-                    service.name
+                    "mailbox full: {name} has {pending} messages, {why}; {refused} refused so far"
                 ),
             );
         }
@@ -470,9 +484,12 @@ impl Node {
     }
 
     fn close(&self, service: &Arc<Service>) {
+        let closing = || self.closing.lock().unwrap_or_else(PoisonError::into_inner);
+        closing().push(Arc::clone(service));
         // SAFETY: called under the scheduling right, which ends here: the credit of `retire`
         // keeps everybody from scheduling the service again.
         unsafe { service.close(&mut |message| self.undelivered(message, service.handle)) };
+        closing().retain(|other| other.handle != service.handle);
         let live = self.live.fetch_sub(1, Ordering::SeqCst) - 1;
         if live == 0 {
             self.finish();
@@ -641,8 +658,16 @@ impl Node {
         }
     }
 
+    /// A service that a worker is busy with: one of the registry, or one that is just ending.
+    fn watched(&self, handle: Handle) -> Option<Arc<Service>> {
+        self.registry.find(handle).or_else(|| {
+            let closing = self.closing.lock().unwrap_or_else(PoisonError::into_inner);
+            closing.iter().find(|service| service.handle == handle).cloned()
+        })
+    }
+
     pub(super) fn warn_of_endless_loop(&self, seat: &Seat, handle: Handle, reading: Reading) {
-        let Some(service) = self.registry.find(handle) else { return };
+        let Some(service) = self.watched(handle) else { return };
         service.stats.endless.store(true, Ordering::Relaxed);
         let source = reading.source.map_or(0, Handle::number);
         self.log(
@@ -657,7 +682,7 @@ impl Node {
     }
 
     pub(super) fn enforce_message_time(&self, seat: &Seat, handle: Handle, spent: Duration) {
-        let Some(service) = self.registry.find(handle) else { return };
+        let Some(service) = self.watched(handle) else { return };
         if service.message_time().is_some_and(|limit| spent >= limit) {
             service.requests.fetch_or(Interrupt::Overtime as u32, Ordering::SeqCst);
             seat.with_thread(self.options.poke);

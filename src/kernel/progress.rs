@@ -6,7 +6,6 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::handle::Handle;
-use super::message::Message;
 
 /// Progress of one worker.
 #[derive(Debug, Default)]
@@ -25,12 +24,12 @@ pub(super) struct Reading {
 }
 
 impl Progress {
-    /// The worker begins `message` of `service`.
+    /// The worker begins a message from `source` to `service`, or the end of `service`.
     #[inline]
-    pub(super) fn begin(&self, service: Handle, message: &Message) {
+    pub(super) fn begin(&self, service: Handle, source: Option<Handle>) {
         // Only this thread writes, so no read-modify-write is needed.
         self.version.store(self.version.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        self.source.store(message.source.map_or(0, Handle::number), Ordering::Relaxed);
+        self.source.store(source.map_or(0, Handle::number), Ordering::Relaxed);
         self.service.store(service.number(), Ordering::Relaxed);
     }
 

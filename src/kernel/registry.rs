@@ -14,9 +14,11 @@ use super::service::Service;
 
 /// Shards of the handle table; lookups by services on different workers then seldom meet.
 const SHARDS: usize = 16;
-/// Most messages kept for one global name that nobody owns yet. A sender over it is told at once
+/// Most messages kept for global names that nobody owns yet. A sender over it is told at once
 /// instead of filling the node's memory.
 pub const MAX_WAITING_FOR_NAME: usize = 65_536;
+/// Most bytes of those messages.
+pub const MAX_BYTES_WAITING_FOR_NAME: usize = 64 << 20;
 
 type Shard = RwLock<HashMap<Handle, Arc<Service>>>;
 
@@ -26,7 +28,15 @@ pub struct Registry {
     counter: AtomicU32,
     shards: [Shard; SHARDS],
     names: RwLock<HashMap<Box<[u8]>, Handle>>,
-    globals: Mutex<HashMap<Box<[u8]>, Global>>,
+    globals: Mutex<Globals>,
+}
+
+#[derive(Default)]
+struct Globals {
+    names: HashMap<Box<[u8]>, Global>,
+    /// Messages that wait for names, and their bytes.
+    waiting: usize,
+    bytes: usize,
 }
 
 enum Global {
@@ -122,8 +132,13 @@ impl Registry {
     /// Records the owner of a global name and hands out the messages that waited for it.
     pub fn set_global(&self, name: &[u8], owner: Handle) -> Vec<Message> {
         let mut globals = self.globals.lock().unwrap_or_else(PoisonError::into_inner);
-        match globals.insert(name.into(), Global::Known(owner)) {
-            Some(Global::Awaited(messages)) => messages,
+        match globals.names.insert(name.into(), Global::Known(owner)) {
+            Some(Global::Awaited(messages)) => {
+                globals.waiting -= messages.len();
+                globals.bytes -=
+                    messages.iter().map(|message| message.payload.len()).sum::<usize>();
+                messages
+            }
             _ => Vec::new(),
         }
     }
@@ -131,19 +146,21 @@ impl Registry {
     /// Routes a message to a global name.
     pub fn route_global(&self, name: &[u8], message: Message) -> Routed {
         let mut globals = self.globals.lock().unwrap_or_else(PoisonError::into_inner);
-        match globals.get_mut(name) {
-            Some(Global::Known(owner)) => Routed::Owner(*owner, message),
-            Some(Global::Awaited(messages)) if messages.len() >= MAX_WAITING_FOR_NAME => {
-                Routed::Full(message)
-            }
+        let Globals { names, waiting, bytes } = &mut *globals;
+        let full = *waiting >= MAX_WAITING_FOR_NAME || *bytes >= MAX_BYTES_WAITING_FOR_NAME;
+        match names.get_mut(name) {
+            Some(Global::Known(owner)) => return Routed::Owner(*owner, message),
+            _ if full => return Routed::Full(message),
             Some(Global::Awaited(messages)) => {
+                *bytes += message.payload.len();
                 messages.push(message);
-                Routed::Waiting
             }
             None => {
-                globals.insert(name.into(), Global::Awaited(vec![message]));
-                Routed::Waiting
+                *bytes += message.payload.len();
+                names.insert(name.into(), Global::Awaited(vec![message]));
             }
         }
+        *waiting += 1;
+        Routed::Waiting
     }
 }

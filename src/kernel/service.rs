@@ -41,6 +41,10 @@ impl Actor for Idle {
 /// service costs O(log n) log lines. skynet's figure.
 pub const OVERLOAD_WARNING: usize = 1024;
 
+/// A message from this size on counts towards the bytes of a mailbox. Smaller ones are not worth
+/// an atomic operation each; their number is what a limit has to bound.
+const LARGE: usize = 1 << 10;
+
 /// Counters of one service, readable from every thread.
 #[derive(Debug)]
 pub struct Stats {
@@ -71,6 +75,10 @@ pub struct Service {
     pub(super) mailbox: Mailbox,
     /// Most messages the mailbox may hold; `usize::MAX` when there is no limit.
     mailbox_limit: AtomicUsize,
+    /// Bytes of the large messages in the mailbox.
+    queued_bytes: AtomicUsize,
+    /// Most of them; `usize::MAX` when there is no limit.
+    queued_limit: AtomicUsize,
     actor: UnsafeCell<Option<Box<dyn Actor>>>,
     /// Longest time for one message before it is interrupted, in nanoseconds; zero for never.
     message_time: AtomicU64,
@@ -113,6 +121,8 @@ impl Service {
             started: Instant::now(),
             mailbox: Mailbox::new(),
             mailbox_limit: AtomicUsize::new(usize::MAX),
+            queued_bytes: AtomicUsize::new(0),
+            queued_limit: AtomicUsize::new(usize::MAX),
             actor: UnsafeCell::new(None),
             message_time: AtomicU64::new(0),
             is_logged: AtomicBool::new(false),
@@ -206,6 +216,33 @@ impl Service {
         self.mailbox_limit.load(Ordering::Relaxed)
     }
 
+    /// Limits the bytes of the messages that wait.
+    pub fn limit_mailbox_bytes(&self, bytes: usize) {
+        self.queued_limit.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Counts a message on its way into the mailbox.
+    #[inline]
+    pub(super) fn count_in(&self, message: &Message) {
+        let length = message.payload.len();
+        if length >= LARGE {
+            self.queued_bytes.fetch_add(length, Ordering::Relaxed);
+        }
+    }
+
+    #[inline]
+    fn count_out(&self, message: &Message) {
+        let length = message.payload.len();
+        if length >= LARGE {
+            self.queued_bytes.fetch_sub(length, Ordering::Relaxed);
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_out_of_bytes(&self) -> bool {
+        self.queued_bytes.load(Ordering::Relaxed) >= self.queued_limit.load(Ordering::Relaxed)
+    }
+
     pub(super) fn start_message_log(&self, log: MessageLog) {
         *self.message_log.lock().unwrap_or_else(PoisonError::into_inner) = Some(log);
         self.is_logged.store(true, Ordering::Release);
@@ -294,8 +331,13 @@ impl<'a> Inbox<'a> {
         }
         // SAFETY: an inbox exists only inside `Service::run`, under the scheduling right.
         let message = unsafe { self.service.mailbox.pop() }?;
+        self.service.count_out(&message);
         self.taken += 1;
-        self.progress.begin(self.service.handle, &message);
+        self.progress.begin(self.service.handle, message.source);
+        if self.service.requests.load(Ordering::Relaxed) != 0 {
+            // They were meant for the message before, which ended first.
+            self.service.requests.store(0, Ordering::Relaxed);
+        }
         if self.service.is_logged.load(Ordering::Relaxed) {
             self.service.log_message(&message, self.node.clock.now());
         }

@@ -5,6 +5,7 @@
 
 mod address;
 mod file;
+mod guard;
 mod path;
 mod pattern;
 mod policy;
@@ -17,6 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use self::address::{AddressRange, AddressRule, NoAddressRange};
+pub use self::guard::{Access, Protected, Refusal, check};
 pub use self::path::PathRule;
 use self::pattern::Pattern;
 pub use self::policy::{DebugAccess, NativeModules, Policy};

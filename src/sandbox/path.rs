@@ -48,7 +48,7 @@ enum Step {
 
 /// Follows `path` as the system would when it creates a file there. `None`: a path that leads
 /// nowhere or somewhere else in C, which sees the text only up to the first NUL.
-fn resolve(path: &Path) -> Option<PathBuf> {
+pub(super) fn resolve(path: &Path) -> Option<PathBuf> {
     if !path.is_absolute() || path.as_os_str().as_bytes().contains(&0) {
         return None;
     }

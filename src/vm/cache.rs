@@ -6,11 +6,19 @@
 
 use std::collections::HashMap;
 use std::fs::{self, Metadata};
-use std::io;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
+
+/// Largest script that is read: far beyond any real one, and what a script may make the node
+/// allocate outside of its own memory limit.
+const LARGEST_SCRIPT: u64 = 64 << 20;
+
+/// Most bytes of compiled scripts that are kept; what comes later is compiled for each service.
+const MOST_CODE: usize = 256 << 20;
 
 /// What `skynet.codecache.mode` selects.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,17 +72,34 @@ pub struct Cache {
     /// Compiled files of the binary itself, which never change.
     embedded: RwLock<HashMap<&'static str, Arc<Chunk>>>,
     mode: AtomicU8,
+    /// Bytes in `chunks`.
+    size: AtomicUsize,
+    /// Keyed with secrets of this process.
+    signer: RandomState,
 }
 
 impl Cache {
     /// An empty cache.
     pub fn new() -> Self {
-        Self { chunks: RwLock::default(), embedded: RwLock::default(), mode: AtomicU8::new(0) }
+        Self {
+            chunks: RwLock::default(),
+            embedded: RwLock::default(),
+            mode: AtomicU8::new(0),
+            size: AtomicUsize::new(0),
+            signer: RandomState::new(),
+        }
     }
 
     /// Forgets everything.
     pub fn clear(&self) {
         self.chunks.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.size.store(0, Ordering::Relaxed);
+    }
+
+    /// The signature of bytecode that this node has dumped itself. Services pass it on to each
+    /// other, and Lua does not check bytecode: unsigned, it would be a way out of the sandbox.
+    pub fn sign(&self, code: &[u8]) -> [u8; 8] {
+        self.signer.hash_one(code).to_le_bytes()
     }
 
     /// The mode.
@@ -101,20 +126,33 @@ impl Cache {
     /// # Errors
     /// When the file cannot be read.
     pub fn read(&self, path: &Path) -> io::Result<Source> {
-        let stamp = Stamp::of(&fs::metadata(path)?);
+        let found = fs::metadata(path)?;
+        if found.is_dir() {
+            return Err(io::Error::from_raw_os_error(libc::EISDIR));
+        }
+        if !found.is_file() {
+            // A pipe or a device may never come to an end.
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
+        let stamp = Stamp::of(&found);
         if self.mode() != Mode::Off {
             let chunks = self.chunks.read().unwrap_or_else(PoisonError::into_inner);
             if let Some(chunk) = chunks.get(path).filter(|chunk| chunk.stamp == stamp) {
                 return Ok(Source::Compiled(Arc::clone(chunk)));
             }
         }
-        let text = fs::read(path)?;
+        let mut text = Vec::new();
+        fs::File::open(path)?.take(LARGEST_SCRIPT + 1).read_to_end(&mut text)?;
+        if text.len() as u64 > LARGEST_SCRIPT {
+            return Err(io::Error::from_raw_os_error(libc::EFBIG));
+        }
         Ok(Source::Text(text, Ticket { path: path.to_owned(), stamp }))
     }
 
     /// Keeps what was compiled from a text.
     pub fn store(&self, ticket: Ticket, code: &[u8]) {
-        if self.mode() == Mode::On {
+        if self.is_storing() {
+            self.size.fetch_add(code.len(), Ordering::Relaxed);
             let chunk = Arc::new(Chunk { code: code.into(), stamp: ticket.stamp });
             self.chunks.write().unwrap_or_else(PoisonError::into_inner).insert(ticket.path, chunk);
         }
@@ -133,7 +171,7 @@ impl Cache {
 
     /// Whether compiled chunks are to be stored at all.
     pub fn is_storing(&self) -> bool {
-        self.mode() == Mode::On
+        self.mode() == Mode::On && self.size.load(Ordering::Relaxed) < MOST_CODE
     }
 }
 

@@ -25,6 +25,9 @@ use crate::{continuation, native};
 /// A scratch buffer larger than this is given back after the message that needed it.
 const SCRATCH_KEPT: usize = 64 << 10;
 
+/// Most trace tags that wait for the request behind them. There is hardly ever more than one.
+const MOST_TAGS: usize = 1024;
+
 /// A Lua service as the kernel sees it.
 pub struct LuaActor {
     state: ActorState,
@@ -73,6 +76,9 @@ impl LuaActor {
         let policy = shared.sandbox.policy_for(name);
         if let Some(limit) = policy.mailbox {
             service.limit_mailbox(limit);
+        }
+        if let Some(limit) = policy.memory.and_then(|bytes| usize::try_from(bytes).ok()) {
+            service.limit_mailbox_bytes(limit);
         }
         if let Some(limit) = policy.message_time {
             service.limit_message_time(limit);
@@ -217,6 +223,9 @@ impl VmPointer {
                 let megabytes = used as f64 / f64::from(1 << 20);
                 vm.log(&format!("Memory warning {megabytes:.2} M"));
             }
+            // A C function may have caught the interrupt and ended with it; the next message is
+            // not over its time.
+            vm.interrupted = false;
             vm.message = Current::NONE;
             vm.scratch.clear();
             if vm.scratch.capacity() > SCRATCH_KEPT {
@@ -230,7 +239,7 @@ impl VmPointer {
     unsafe fn end_turn(self) {
         // SAFETY: as in `handle`.
         let vm = unsafe { self.get() };
-        let memory = vm.allocator.used() + vm.blocks.values().map(Payload::len).sum::<usize>();
+        let memory = vm.allocator.used() + vm.block_bytes;
         vm.service.stats.memory.store(memory, std::sync::atomic::Ordering::Relaxed);
         vm.taken = 0;
         vm.turn_began = None;
@@ -343,6 +352,11 @@ impl VmPointer {
         // SAFETY: as in `handle`; the bytes live as long as the message.
         unsafe {
             if let Some(source) = message.source {
+                let incoming = &mut self.get().trace.incoming;
+                if incoming.len() >= MOST_TAGS {
+                    // Tags whose request never came; their senders are made up or dead.
+                    incoming.clear();
+                }
                 self.get().trace.incoming.insert(source, (&*message.bytes).into());
             }
         }
@@ -446,7 +460,9 @@ impl VmPointer {
                 ffi::lua_gettop(coroutine) - 1
             };
             let active = interrupt::set_active(coroutine);
-            let status = ffi::lua_resume_(coroutine, main, arguments);
+            // Lua counts nested C calls from whoever resumes: a native that dispatches, if it is.
+            let resumer = if active.is_null() { main } else { active };
+            let status = ffi::lua_resume_(coroutine, resumer, arguments);
             interrupt::set_active(active);
             let vm = self.get();
             vm.current = before;
@@ -558,12 +574,9 @@ impl VmPointer {
             let source = message.source;
             let mut kept = None;
             let (pointer, length) = if forward {
-                let (pointer, length) = message.payload.into_raw();
-                if !pointer.is_null() {
-                    // Owned by the script from now on, and freed with the VM if it forgets.
-                    self.get().blocks.insert(pointer as usize, Payload::from_raw(pointer, length));
-                }
-                (pointer, length)
+                // Owned by the script from now on, and freed with the VM if it forgets.
+                let length = message.payload.len();
+                (self.get().keep_block(message.payload), length)
             } else {
                 let payload = &*kept.insert(message.payload);
                 let bytes = payload.as_slice();
@@ -931,8 +944,12 @@ pub fn thread_for(call: &mut Call) -> Result<ThreadId, super::native::Raise> {
 
 /// Notes the error of the coroutine `Vm::failed` with its traceback.
 fn describe_failure(call: &mut Call) -> NativeResult {
-    let failed = call.vm().failed;
+    let failed = std::mem::replace(&mut call.vm().failed, std::ptr::null_mut());
     let state = call.state();
+    if failed.is_null() {
+        // A script has found this function on the stack and called it itself.
+        return NOTHING;
+    }
     // SAFETY: the failed coroutine is anchored until this is over; its error, if it has one, is
     // on top of its stack. Everything may raise; nothing has a destructor.
     unsafe {

@@ -373,6 +373,27 @@ fn dump(call: &mut Call) {
     unsafe { ffi::lua_dump(call.state(), write_dump, std::ptr::null_mut(), 0) };
 }
 
+/// Dumps the Lua function on top of the stack and pushes its code with the node's signature in
+/// front; false when it is no Lua function.
+pub fn dump_signed(call: &mut Call) -> bool {
+    // SAFETY: a function is on top of the stack.
+    if unsafe { ffi::lua_iscfunction(call.state(), -1) } != 0 {
+        return false;
+    }
+    dump(call);
+    let vm = call.vm();
+    let Some(Loading::Dump(code)) = vm.loading.take() else { return false };
+    let start = vm.scratch.len();
+    vm.scratch.extend_from_slice(&vm.shared.cache.sign(&code));
+    vm.scratch.extend_from_slice(&code);
+    drop(code);
+    let signed: *const [u8] = &raw const vm.scratch[start..];
+    // SAFETY: the scratch buffer belongs to the VM; Lua copies the bytes before anything can run.
+    unsafe { call.push_bytes(&*signed) };
+    call.vm().scratch.truncate(start);
+    true
+}
+
 unsafe extern "C-unwind" fn write_dump(
     state: *mut ffi::lua_State,
     bytes: *const std::ffi::c_void,

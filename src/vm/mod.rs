@@ -18,7 +18,7 @@ pub mod state;
 pub mod thread;
 pub mod trace;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::ffi::c_int;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -38,6 +38,9 @@ use thread::{ThreadId, Threads, Waiting};
 /// Services whose addresses a VM remembers. A power of two; covers the few that most services
 /// talk to, the rest goes through the registry.
 const ROUTES: usize = 16;
+
+/// Room for Lua's own functions that restricted ones of ours stand in for.
+pub const STOCK: usize = 24;
 
 /// What a service does with the messages it gets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -138,6 +141,8 @@ pub struct Vm {
     pub suspended: bool,
     /// Coroutines being resumed from where no yield can pass (a metamethod, a sort).
     pub blocked_resumers: usize,
+    /// Coroutines of the script that the framework has suspended, at least.
+    pub blocked_coroutines: usize,
     /// Coroutines resumed inside each other right now.
     pub resume_depth: usize,
     /// The message being handled has overrun its time limit; it is raised out of.
@@ -154,6 +159,8 @@ pub struct Vm {
     pub message: Current,
     /// Blocks handed to the script as light userdata, which it still has to send or free.
     pub blocks: HashMap<usize, Payload>,
+    /// Bytes in `blocks`; they count towards the memory limit.
+    pub block_bytes: usize,
     /// A C module has been loaded, so pointers unknown to us are legitimate.
     pub trusts_pointers: bool,
     /// A coroutine that has just died, for the function that describes it.
@@ -174,8 +181,10 @@ pub struct Vm {
     pub turn_began: Option<Instant>,
     /// References of registry values that natives need at hand.
     pub references: References,
-    /// Coroutines of the script that rest because the framework suspended the thread they run in.
-    pub blocked: HashSet<usize>,
+    /// Address of Lua's own `coroutine.yield`, to tell a script's yield from the framework's.
+    pub stock_yield: usize,
+    /// Lua's own functions behind restricted ones of ours (`bindings::standard` knows which).
+    pub stock: [Option<ffi::lua_CFunction>; STOCK],
     /// State of tracing.
     pub trace: Trace,
     /// A chunk being loaded, held here so that a raise does not lose it.
@@ -251,6 +260,24 @@ impl Vm {
                 }
             }
         }
+    }
+
+    /// Keeps a block that the script has to send or free.
+    pub fn keep_block(&mut self, payload: Payload) -> *mut std::ffi::c_void {
+        let (pointer, length) = payload.into_raw();
+        if !pointer.is_null() {
+            self.block_bytes += length;
+            // SAFETY: the block was just given away by `into_raw`.
+            self.blocks.insert(pointer as usize, unsafe { Payload::from_raw(pointer, length) });
+        }
+        pointer
+    }
+
+    /// Gives up a block that the script sends or frees.
+    pub fn take_block(&mut self, pointer: *mut std::ffi::c_void) -> Option<Payload> {
+        let payload = self.blocks.remove(&(pointer as usize))?;
+        self.block_bytes -= payload.len();
+        Some(payload)
     }
 
     /// Own handle.

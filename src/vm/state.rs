@@ -3,7 +3,7 @@
 //! Invariant: every step that may raise runs protected; a state that could not be set up is
 //! closed again and reported as text.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::ffi::{CStr, c_int};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -17,9 +17,9 @@ use super::native::TextBuffer;
 use super::protocol::Protocols;
 use super::session::{NO_REFERENCE, Responses, Sessions, Trace};
 use super::thread::Threads;
-use super::{Callback, Current, References, Vm, VmPointer, Wake, interrupt};
+use super::{Callback, Current, References, STOCK, Vm, VmPointer, Wake, interrupt};
 use crate::kernel::{Node, Service};
-use crate::sandbox::{Policy, Sandbox};
+use crate::sandbox::{Policy, Protected, Sandbox};
 
 /// What all Lua services of a node have in common.
 pub struct Shared {
@@ -52,6 +52,8 @@ pub struct Paths {
     pub loader: Option<Vec<u8>>,
     /// The folder against which the sandbox judges relative paths.
     pub working_directory: std::path::PathBuf,
+    /// Files of the node itself, which services do not overwrite.
+    pub protected: Protected,
 }
 
 /// The modules and services that are built into the binary.
@@ -101,7 +103,13 @@ impl VmPointer {
             return Err(format!("not enough memory for a Lua state (limit {limit} bytes)"));
         }
         // SAFETY: the state is fresh.
-        unsafe { ffi::lua_atpanic(state, on_panic) };
+        unsafe {
+            ffi::lua_atpanic(state, on_panic);
+            if !interrupt::knows_layout(state) {
+                ffi::lua_close(state);
+                return Err("this Lua is none that the watchdog knows".to_owned());
+            }
+        }
         let mut failure = None;
         // SAFETY: the state is fresh; `Threads::new` allocates at most a small table, which the
         // limit allows once the state itself fitted (the panic function above ends the process
@@ -127,6 +135,7 @@ impl VmPointer {
             wake: Wake::Answer,
             suspended: false,
             blocked_resumers: 0,
+            blocked_coroutines: 0,
             resume_depth: 0,
             interrupted: false,
             modules: super::modules::Modules::default(),
@@ -135,6 +144,7 @@ impl VmPointer {
             memory_limited: false,
             message: Current::NONE,
             blocks: HashMap::new(),
+            block_bytes: 0,
             trusts_pointers: false,
             failed: std::ptr::null_mut(),
             forks: VecDeque::new(),
@@ -153,7 +163,8 @@ impl VmPointer {
                 init: NO_REFERENCE,
                 protocols: NO_REFERENCE,
             },
-            blocked: HashSet::new(),
+            stock_yield: 0,
+            stock: [None; STOCK],
             trace: Trace::default(),
             loading: None,
             routes: std::array::from_fn(|_| None),

@@ -7,7 +7,7 @@
 local skynet = require "skynet"
 
 local running = coroutine.running
-local traceback = debug.traceback
+local traceback = require("skynet.internal").traceback
 local wait, wakeup = skynet.wait, skynet.wakeup
 local error, xpcall = error, xpcall
 

@@ -5,6 +5,7 @@
 --- Not here: running the function (service/service_cell.lua).
 
 local skynet = require "skynet"
+local internal = require "skynet.internal"
 
 local service = {}
 
@@ -21,7 +22,7 @@ local function check_function(name, main)
     error(("bad argument #2 to 'new' (function expected, got %s)"):format(type(main)), 3)
   end
   local index = 1
-  local upvalue = debug.getupvalue(main, index)
+  local upvalue = internal.upvalue_name(main, index)
   if not upvalue then
     error(("service '%s': its function does nothing (no global is used)"):format(name), 3)
   end
@@ -31,7 +32,7 @@ local function check_function(name, main)
         :format(name, upvalue), 3)
     end
     index = index + 1
-    upvalue = debug.getupvalue(main, index)
+    upvalue = internal.upvalue_name(main, index)
   end
 end
 
@@ -48,7 +49,7 @@ function service.new(name, main, ...)
     return ask("query", name)
   end
   check_function(name, main)
-  return ask("launch", name, string.dump(main), ...)
+  return ask("launch", name, internal.dump_function(main), ...)
 end
 
 --- Waits until somebody has started the service `name`. **Yields.**

@@ -137,7 +137,7 @@ fn block(call: &mut Call, index: c_int) -> Result<Payload, Raise> {
         return Ok(Payload::EMPTY);
     }
     let vm = call.vm();
-    if let Some(payload) = vm.blocks.remove(&(pointer as usize)) {
+    if let Some(payload) = vm.take_block(pointer) {
         if payload.len() == length {
             return Ok(payload);
         }
@@ -197,12 +197,14 @@ pub(crate) fn view(call: &mut Call, index: c_int) -> Result<*const [u8], Raise> 
 
 /// Gives a payload to the script as `lightuserdata, size`; the script sends or frees it.
 pub(crate) fn push_owned(call: &mut Call, payload: Payload) -> NativeResult {
-    let (pointer, length) = payload.into_raw();
-    // SAFETY: the block was just given away by `into_raw`.
-    let payload = unsafe { Payload::from_raw(pointer, length) };
-    if !pointer.is_null() {
-        call.vm().blocks.insert(pointer as usize, payload);
+    let length = payload.len();
+    let vm = call.vm();
+    let used = vm.allocator().used() + vm.block_bytes;
+    if used.saturating_add(length) > vm.allocator().limit() {
+        drop(payload);
+        return Err(call.plain_error(format_args!("not enough memory")));
     }
+    let pointer = vm.keep_block(payload);
     // SAFETY: a native has free slots; pushing a light userdata allocates nothing.
     unsafe { ffi::lua_pushlightuserdata(call.state(), pointer) };
     call.push_integer(i64::try_from(length).unwrap_or(i64::MAX));

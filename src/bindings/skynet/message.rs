@@ -312,6 +312,15 @@ pub(crate) fn redirect_as(call: &mut Call, to: Destination, kind: Kind) -> Nativ
     let session =
         if call.is_none_or_nil(4) { call.vm().sessions.allocate() } else { session(call, 4)? };
     let payload = address::payload(call, 5)?;
+    // Answers are always accepted; what a script makes up need not be one.
+    if let Destination::Service(handle) = to {
+        let full =
+            call.vm().route_with_node(handle).is_some_and(|(service, node)| node.is_full(service));
+        if full {
+            drop(payload);
+            return answer_send(call, Err(SendError::Full), session);
+        }
+    }
     let sent = deliver_as(call, to, Message { source, session, kind, payload });
     answer_send(call, sent, session)
 }

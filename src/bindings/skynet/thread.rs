@@ -15,6 +15,10 @@ use crate::vm::session::Waiter;
 use crate::vm::thread::{ThreadId, Waiting};
 use crate::vm::{Vm, Wake, Wakeup};
 
+/// Most wakeups that one message may leave behind: far more than there are sleepers, so only a
+/// loop that wakes the same ones over and over comes here.
+const MOST_WAKEUPS: usize = 4_000_000;
+
 /// Refuses to block where nothing can be suspended.
 #[inline]
 pub(crate) fn check_yieldable(call: &mut Call) -> Result<(), Raise> {
@@ -331,6 +335,9 @@ fn note_token(call: &mut Call, token: Option<c_int>, session: Session) {
 
 /// `wakeup(token)`: true when somebody sleeps or waits under it.
 pub(super) fn wakeup(call: &mut Call) -> NativeResult {
+    if call.vm().wakeups.len() >= MOST_WAKEUPS {
+        return Err(call.error(format_args!("too many wakeups in one message")));
+    }
     // The token is looked up again when its turn comes: it may have been woken by then, and even
     // sleep again, which this wakeup then ends.
     if coroutine_session(call, 1).is_some() {

@@ -1,0 +1,13 @@
+-- Coroutines are made without end.
+-- expect: not enough memory
+-- sandbox: message_time = "20s"
+local skynet = require "skynet"
+
+skynet.start(function()
+  local all = {}
+  while true do
+    local co = coroutine.create(function() coroutine.yield(("x"):rep(10000) .. #all) end)
+    coroutine.resume(co)
+    all[#all + 1] = co
+  end
+end)

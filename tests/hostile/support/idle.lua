@@ -1,0 +1,4 @@
+-- Does nothing.
+local skynet = require "skynet"
+
+skynet.start(function() end)

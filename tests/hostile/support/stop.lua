@@ -1,0 +1,7 @@
+-- Ends the node.
+local skynet = require "skynet"
+require "skynet.manager"
+
+skynet.start(function()
+  skynet.abort()
+end)
