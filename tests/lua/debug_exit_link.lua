@@ -25,15 +25,5 @@ skynet.start(function()
   skynet.sleep(5)
   print("linked", linked)
   print("gone", select("#", skynet.send(peer, "debug", "PING")))
-
-  -- A killed service does not answer its links.
-  local thread = skynet.fork(function()
-    pcall(skynet.call, other, "debug", "LINK")
-    print "this must not print"
-  end)
-  skynet.sleep(5)
-  skynet.kill(other)
-  skynet.sleep(5)
-  print("killed", coroutine.status(thread))
   skynet.abort()
 end)

@@ -4,8 +4,7 @@ require "skynet.manager"
 local harbor = require "skynet.harbor"
 
 local function try(what, f, ...)
-  local ok, message = pcall(f, ...)
-  print(what, ok, ok and "" or (message:gsub("^.*:%d+: ", "")))
+  print(what, (pcall(f, ...)))
 end
 
 skynet.start(function()
