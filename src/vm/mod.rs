@@ -8,6 +8,7 @@ pub mod arena;
 pub mod cache;
 pub mod dispatch;
 pub mod interrupt;
+mod layout;
 pub mod loader;
 pub mod modules;
 pub mod native;

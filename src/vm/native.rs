@@ -15,7 +15,7 @@ use std::ptr::NonNull;
 
 use mlua::ffi;
 
-use super::Vm;
+use super::{Vm, layout};
 
 /// Name and entry point of a native function.
 pub type Entry = (&'static CStr, ffi::lua_CFunction);
@@ -232,6 +232,13 @@ impl Call {
     pub fn vm(&mut self) -> &mut Vm {
         // SAFETY: the VM outlives its states; the borrow of `self` keeps it unique.
         unsafe { Vm::of(self.state).as_mut() }
+    }
+
+    /// True when the caller throws away whatever this native returns.
+    #[inline]
+    pub fn discards_results(&self) -> bool {
+        // SAFETY: a native runs in a state whose layout was compared when it was made.
+        unsafe { layout::wanted_results(self.state) == 0 }
     }
 
     /// Number of arguments, or of values on the stack.

@@ -17,7 +17,7 @@ use super::native::TextBuffer;
 use super::protocol::Protocols;
 use super::session::{NO_REFERENCE, Responses, Sessions, Trace};
 use super::thread::Threads;
-use super::{Callback, Current, References, STOCK, Vm, VmPointer, Wake, interrupt};
+use super::{Callback, Current, References, STOCK, Vm, VmPointer, Wake, interrupt, layout};
 use crate::kernel::{Node, Service};
 use crate::sandbox::{Policy, Protected, Sandbox};
 
@@ -105,7 +105,7 @@ impl VmPointer {
         // SAFETY: the state is fresh.
         unsafe {
             ffi::lua_atpanic(state, on_panic);
-            if !interrupt::knows_layout(state) {
+            if !layout::is_known(state) {
                 ffi::lua_close(state);
                 return Err("this Lua is none that the watchdog knows".to_owned());
             }
