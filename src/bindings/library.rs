@@ -21,7 +21,7 @@ const NATIVE: &[(&str, ffi::lua_CFunction)] = &[
     ("skynet", super::skynet::open),
     ("skynet.codecache", super::codecache::open),
     ("skynet.core", super::core::open),
-    ("skynet.coroutine", super::coroutine::open),
+    ("skynet.coroutine", super::skynet_coroutine::open),
     ("skynet.internal", super::internal::open),
     ("skynet.require", super::require::open),
 ];

@@ -8,6 +8,7 @@ mod library;
 mod package;
 mod require;
 mod skynet;
+mod skynet_coroutine;
 mod standard;
 
 pub use library::BUILTIN;
