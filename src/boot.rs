@@ -17,8 +17,8 @@ use crate::kernel::service::Idle;
 use crate::kernel::stop::END_LIMIT;
 use crate::kernel::{Clock, Kind, Launch, Message, Node, NodeOptions, Payload, Session};
 use crate::sandbox::{self, Protected, Sandbox};
+use crate::vm::actor::LuaActor;
 use crate::vm::cache::Cache;
-use crate::vm::dispatch::LuaActor;
 use crate::vm::interrupt;
 use crate::vm::state::{Paths, Shared};
 

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use mlua::ffi;
 
 use super::cache::{self, Chunk, Source, Ticket};
-use super::dispatch::add_traceback;
 use super::native::{Call, NOTHING, NativeResult, Raise};
+use super::resume::add_traceback;
 use super::state::Embedded;
 use super::{VmPointer, interrupt};
 use crate::native;

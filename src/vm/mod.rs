@@ -3,6 +3,7 @@
 //! Invariant: a `Vm` is used by one thread at a time, the one that runs its service. While Lua
 //! runs no Rust reference to the `Vm` is alive; natives borrow it through `Call` for a moment.
 
+pub mod actor;
 pub mod allocator;
 pub mod arena;
 pub mod cache;
@@ -13,6 +14,8 @@ pub mod loader;
 pub mod modules;
 pub mod native;
 pub mod protocol;
+pub mod request;
+pub mod resume;
 pub mod seri;
 pub mod session;
 pub mod state;
@@ -174,6 +177,8 @@ pub struct Vm {
     pub failures: VecDeque<Session>,
     /// Errors of the message being handled.
     pub errors: Vec<u8>,
+    /// Sessions of a list being made for `skynet.task`.
+    pub listing: Vec<Session>,
     /// Timers that are set.
     pub timers: usize,
     /// Messages taken in this turn.
@@ -198,6 +203,8 @@ pub struct Vm {
 pub struct References {
     /// Table of wakeup tokens: token to session.
     pub tokens: c_int,
+    /// Table of the functions of timers that have no coroutine yet, or `LUA_NOREF`.
+    pub timers: c_int,
     /// Replacement for the report of an unknown request, or `LUA_NOREF`.
     pub unknown_request: c_int,
     /// Replacement for the report of an unknown response, or `LUA_NOREF`.

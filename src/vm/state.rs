@@ -151,11 +151,13 @@ impl VmPointer {
             wakeups: VecDeque::new(),
             failures: VecDeque::new(),
             errors: Vec::new(),
+            listing: Vec::new(),
             timers: 0,
             taken: 0,
             turn_began: None,
             references: References {
                 tokens: NO_REFERENCE,
+                timers: NO_REFERENCE,
                 unknown_request: NO_REFERENCE,
                 unknown_response: NO_REFERENCE,
                 info: NO_REFERENCE,
@@ -235,6 +237,11 @@ unsafe extern "C-unwind" fn install(state: *mut ffi::lua_State) -> c_int {
     // SAFETY: called protected by `VmPointer::new` with the fresh main state. The library is
     // static, so its reference outlives any raise.
     unsafe {
+        // Giving a reference back for the first time adds a key to the registry. Later the
+        // dispatcher does it where nothing may be allocated.
+        ffi::lua_pushboolean(state, 1);
+        let reference = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
+        ffi::luaL_unref(state, ffi::LUA_REGISTRYINDEX, reference);
         let library = Vm::of(state).as_ref().shared.library;
         library.install(state);
     }

@@ -11,8 +11,8 @@ use crate::bindings::require;
 use crate::continuation;
 use crate::kernel::{Handle, Kind, Message, Payload, Session};
 use crate::native;
-use crate::vm::dispatch::add_traceback;
 use crate::vm::native::{Call, Lossy, NOTHING, NativeResult, Outcome, Raise, Resumed};
+use crate::vm::resume::add_traceback;
 use crate::vm::session::Waiter;
 use crate::vm::thread::Waiting;
 use crate::vm::{Callback, Current, VmPointer};
@@ -86,7 +86,7 @@ pub(super) fn start(call: &mut Call) -> NativeResult {
     vm.callback = Callback::Native;
     forget_memory_limit(call);
     let state = call.state();
-    let id = crate::vm::dispatch::thread_for(call)?;
+    let id = crate::vm::resume::thread_for(call)?;
     let coroutine = call.vm().threads[id].state;
     // SAFETY: an idle coroutine has room for a few values.
     unsafe {

@@ -8,7 +8,7 @@ use crate::kernel::{Handle, Kind, Message, Payload, SendError, Session};
 use crate::vm::native::{Call, Lossy, NOTHING, NativeResult, Outcome, Raise, Resumed};
 use crate::vm::session::OpenResponse;
 use crate::vm::thread::{Request, Waiting};
-use crate::vm::{Wake, dispatch, seri};
+use crate::vm::{Wake, request, seri};
 use crate::{continuation, native};
 
 /// A message type as a script names it, and how its payload is made.
@@ -283,7 +283,7 @@ fn answer_by_script(call: &mut Call, resumed: Resumed) -> NativeResult {
         ffi::lua_getfield(state, -1, c"unpack".as_ptr());
         ffi::lua_remove(state, -2);
     }
-    dispatch::push_message(call, message);
+    request::push_message(call, message);
     Ok(Outcome::Call(2, continuation!(all_values), 0))
 }
 
@@ -294,7 +294,7 @@ fn all_values(call: &mut Call, _resumed: Resumed) -> NativeResult {
 fn answer_raw(call: &mut Call, _resumed: Resumed) -> NativeResult {
     check_answer(call)?;
     let message = call.vm().message;
-    dispatch::push_message(call, message);
+    request::push_message(call, message);
     Ok(Outcome::Values(2))
 }
 

@@ -6,8 +6,8 @@ use mlua::ffi;
 
 use crate::kernel::{Handle, Kind};
 use crate::native;
-use crate::vm::dispatch::{default_unknown_request, default_unknown_response};
 use crate::vm::native::{Call, Lossy, NOTHING, NativeResult, Outcome, Raise};
+use crate::vm::request::{default_unknown_request, default_unknown_response};
 use crate::vm::session::NO_REFERENCE;
 
 /// `register_protocol{name=, id=, pack=, unpack=, dispatch=}`.
