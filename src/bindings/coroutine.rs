@@ -11,7 +11,8 @@ use std::ffi::c_int;
 use mlua::ffi;
 
 use crate::vm::native::{Call, Entry, NativeResult, Outcome, Raise, Resumed, register};
-use crate::vm::{Vm, Wake, interrupt};
+use crate::vm::profile::Stopwatch;
+use crate::vm::{Vm, VmPointer, Wake, interrupt};
 use crate::{continuation, native, natives};
 
 /// Deepest nesting of coroutines that resume each other: Lua's own limit of C calls.
@@ -49,6 +50,10 @@ fn resume(call: &mut Call, coroutine: *mut ffi::lua_State, arguments: c_int) -> 
     let vm = call.vm();
     vm.blocked_resumers += usize::from(blocked);
     vm.resume_depth += 1;
+    let profiling = vm.profiling;
+    if profiling {
+        with_stopwatch(call, coroutine, Stopwatch::resume);
+    }
     // SAFETY: the coroutine is on the stack of the caller, so it stays alive. `lua_resume` does
     // not raise.
     let status = unsafe {
@@ -57,6 +62,9 @@ fn resume(call: &mut Call, coroutine: *mut ffi::lua_State, arguments: c_int) -> 
         interrupt::set_active(active);
         status
     };
+    if profiling || call.vm().profiling {
+        with_stopwatch(call, coroutine, Stopwatch::rest);
+    }
     let vm = call.vm();
     vm.blocked_resumers -= usize::from(blocked);
     vm.resume_depth -= 1;
@@ -72,6 +80,19 @@ fn resume(call: &mut Call, coroutine: *mut ffi::lua_State, arguments: c_int) -> 
         // SAFETY: reading the top of a live state.
         ffi::LUA_OK | ffi::LUA_YIELD => Resume::Values(unsafe { ffi::lua_gettop(coroutine) }),
         _ => Resume::Error,
+    }
+}
+
+#[cold]
+fn with_stopwatch(call: &mut Call, coroutine: *mut ffi::lua_State, change: fn(&mut Stopwatch)) {
+    let state = call.state();
+    let pointer = VmPointer::of(call.vm());
+    // SAFETY: no borrow of the VM is alive, and the coroutine does not run; its clock stays while
+    // it lives.
+    unsafe {
+        if let Some(clock) = pointer.stopwatch(state, coroutine) {
+            change(&mut *clock);
+        }
     }
 }
 
@@ -138,7 +159,7 @@ fn take_values(call: &mut Call, coroutine: *mut ffi::lua_State, count: c_int) ->
 }
 
 /// `coroutine.resume(co, ...)`: true and the values, or false and the error.
-fn resume_values(call: &mut Call) -> NativeResult {
+pub(super) fn resume_values(call: &mut Call) -> NativeResult {
     let coroutine = check_thread(call, 1)?;
     let count = call.top() - 1;
     if let Err(why) = resumable(call, coroutine) {
@@ -191,7 +212,7 @@ fn resume_again(call: &mut Call, _resumed: Resumed) -> NativeResult {
 }
 
 /// `coroutine.wrap(f)`: a function that resumes a coroutine of `f`, raising its errors.
-fn wrap(call: &mut Call) -> NativeResult {
+pub(super) fn wrap(call: &mut Call) -> NativeResult {
     call.check_type(1, ffi::LUA_TFUNCTION)?;
     let state = call.state();
     // SAFETY: a native has free slots; may raise before anything changed.
@@ -396,18 +417,10 @@ fn is_blocked(coroutine: *mut ffi::lua_State) -> bool {
         ffi::lua_getinfo(coroutine, c"f".as_ptr(), &raw mut record);
         let function = ffi::lua_tocfunction(coroutine, -1);
         ffi::lua_settop(coroutine, -2);
-        let yields: ffi::lua_CFunction = native!(yield_values);
-        function.is_some_and(|function| function as usize != yields as usize)
-            && function.is_some()
-            && !is_stock_yield(coroutine, function)
+        let Some(function) = function else { return false };
+        !YIELDING.iter().any(|(_, yields)| *yields as usize == function as usize)
+            && Vm::of(coroutine).as_ref().stock_yield != function as usize
     }
-}
-
-/// Lua's own `coroutine.yield` is kept for scripts; it is known by its address.
-fn is_stock_yield(coroutine: *mut ffi::lua_State, function: Option<ffi::lua_CFunction>) -> bool {
-    // SAFETY: every state of ours belongs to a VM.
-    let stock = unsafe { Vm::of(coroutine).as_ref() }.stock_yield;
-    function.is_some_and(|function| function as usize == stock)
 }
 
 /// `skynet.coroutine.yield(...)`.
@@ -422,6 +435,19 @@ fn yield_values(call: &mut Call) -> NativeResult {
         )));
     }
     Ok(Outcome::Yield(call.top(), continuation!(yielded), 0))
+}
+
+/// `skynet.profile.yield(...)`: as Lua's own.
+fn yield_plainly(call: &mut Call) -> NativeResult {
+    Ok(Outcome::Yield(call.top(), continuation!(yielded), 0))
+}
+
+/// `skynet.profile.yield_co(from, ...)`: yields; `from` is whose time skynet 1.3 counted.
+fn yield_for(call: &mut Call) -> NativeResult {
+    call.check_type(1, ffi::LUA_TTHREAD)?;
+    // SAFETY: the first argument is there.
+    unsafe { ffi::lua_remove(call.state(), 1) };
+    yield_plainly(call)
 }
 
 fn yielded(call: &mut Call, _resumed: Resumed) -> NativeResult {
@@ -473,8 +499,19 @@ const SKYNET: &[Entry] = natives![
     c"status" => skynet_status,
     c"thread" => thread,
     c"wrap" => wrap,
-    c"yield" => yield_values,
 ];
+
+/// Functions by which a script's coroutine yields to its resumer: `skynet.coroutine.yield`,
+/// `skynet.profile.yield` and `.yield_co`. A coroutine that rests in any other native is blocked,
+/// so these are known by their addresses; each has one.
+const YIELDING: &[Entry] = natives![
+    c"yield" => yield_values,
+    c"yield" => yield_plainly,
+    c"yield_co" => yield_for,
+];
+
+/// The functions of `skynet.profile` that yield.
+pub(super) const PROFILE: &[Entry] = &[YIELDING[1], YIELDING[2]];
 
 /// Replaces parts of the global `coroutine`.
 ///
@@ -502,6 +539,7 @@ pub(super) unsafe extern "C-unwind" fn open(state: *mut ffi::lua_State) -> c_int
     unsafe {
         ffi::lua_createtable(state, 0, 10);
         register(state, SKYNET);
+        register(state, &YIELDING[..1]);
         ffi::lua_getglobal(state, c"coroutine".as_ptr());
         for name in [c"create", c"running", c"isyieldable"] {
             ffi::lua_getfield(state, -1, name.as_ptr());

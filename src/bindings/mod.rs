@@ -5,7 +5,9 @@ mod core;
 mod coroutine;
 mod internal;
 mod library;
+mod memory;
 mod package;
+mod profile;
 mod skynet;
 mod standard;
 

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use mlua::ffi;
 
 use super::native::{Call, Lossy, NOTHING, NativeResult, Outcome, Resumed};
+use super::profile::Stopwatch;
 use super::session::{NO_REFERENCE, Waiter};
 use super::state::Shared;
 use super::thread::{Request, ThreadId, Waiting};
@@ -410,6 +411,9 @@ impl VmPointer {
             } else {
                 ffi::lua_gettop(coroutine) - 1
             };
+            if vm.profiling {
+                vm.threads[id].stopwatch.iter_mut().for_each(Stopwatch::resume);
+            }
             let active = interrupt::set_active(coroutine);
             // Lua counts nested C calls from whoever resumes: a native that dispatches, if it is.
             let resumer = if active.is_null() { main } else { active };
@@ -417,6 +421,9 @@ impl VmPointer {
             interrupt::set_active(active);
             let vm = self.get();
             vm.current = before;
+            if vm.profiling {
+                vm.threads[id].stopwatch.iter_mut().for_each(Stopwatch::rest);
+            }
             let rest = match status {
                 ffi::LUA_YIELD if std::mem::take(&mut vm.suspended) => Rest::Suspended,
                 ffi::LUA_OK => Rest::Finished,
