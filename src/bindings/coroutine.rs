@@ -12,7 +12,8 @@ use mlua::ffi;
 
 use super::skynet_coroutine::YIELD;
 use crate::vm::native::{Call, Entry, NativeResult, Outcome, Raise, Resumed, register};
-use crate::vm::{Vm, Wake, interrupt};
+use crate::vm::profile::Stopwatch;
+use crate::vm::{Vm, VmPointer, Wake, interrupt};
 use crate::{continuation, native, natives};
 
 /// Deepest nesting of coroutines that resume each other: Lua's own limit of C calls.
@@ -50,6 +51,10 @@ fn resume(call: &mut Call, coroutine: *mut ffi::lua_State, arguments: c_int) -> 
     let vm = call.vm();
     vm.blocked_resumers += usize::from(blocked);
     vm.resume_depth += 1;
+    let profiling = vm.profiling;
+    if profiling {
+        with_stopwatch(call, coroutine, Stopwatch::resume);
+    }
     // SAFETY: the coroutine is on the stack of the caller, so it stays alive. `lua_resume` does
     // not raise.
     let status = unsafe {
@@ -58,6 +63,9 @@ fn resume(call: &mut Call, coroutine: *mut ffi::lua_State, arguments: c_int) -> 
         interrupt::set_active(active);
         status
     };
+    if profiling || call.vm().profiling {
+        with_stopwatch(call, coroutine, Stopwatch::rest);
+    }
     let vm = call.vm();
     vm.blocked_resumers -= usize::from(blocked);
     vm.resume_depth -= 1;
@@ -73,6 +81,19 @@ fn resume(call: &mut Call, coroutine: *mut ffi::lua_State, arguments: c_int) -> 
         // SAFETY: reading the top of a live state.
         ffi::LUA_OK | ffi::LUA_YIELD => Resume::Values(unsafe { ffi::lua_gettop(coroutine) }),
         _ => Resume::Error,
+    }
+}
+
+#[cold]
+fn with_stopwatch(call: &mut Call, coroutine: *mut ffi::lua_State, change: fn(&mut Stopwatch)) {
+    let state = call.state();
+    let pointer = VmPointer::of(call.vm());
+    // SAFETY: no borrow of the VM is alive, and the coroutine does not run; its clock stays while
+    // it lives.
+    unsafe {
+        if let Some(clock) = pointer.stopwatch(state, coroutine) {
+            change(&mut *clock);
+        }
     }
 }
 
@@ -342,7 +363,11 @@ fn is_blocked(coroutine: *mut ffi::lua_State) -> bool {
         let function = ffi::lua_tocfunction(coroutine, -1).map(|function| function as usize);
         ffi::lua_settop(coroutine, -2);
         let stock = Vm::of(coroutine).as_ref().stock_yield;
-        function.is_some_and(|function| function != YIELD as usize && function != stock)
+        function.is_some_and(|function| {
+            function != YIELD as usize
+                && function != stock
+                && !PROFILE.iter().any(|(_, yields)| *yields as usize == function)
+        })
     }
 }
 
@@ -377,6 +402,30 @@ pub(super) fn status_of(call: &mut Call, coroutine: *mut ffi::lua_State) -> Stat
         }
     }
 }
+
+/// `skynet.profile.yield(...)`: as Lua's own.
+fn yield_plainly(call: &mut Call) -> NativeResult {
+    Ok(Outcome::Yield(call.top(), continuation!(yielded), 0))
+}
+
+/// `skynet.profile.yield_co(from, ...)`: yields; `from` is whose time skynet 1.3 counted.
+fn yield_for(call: &mut Call) -> NativeResult {
+    call.check_type(1, ffi::LUA_TTHREAD)?;
+    // SAFETY: the first argument is there.
+    unsafe { ffi::lua_remove(call.state(), 1) };
+    yield_plainly(call)
+}
+
+fn yielded(call: &mut Call, _resumed: Resumed) -> NativeResult {
+    Ok(Outcome::Values(call.top()))
+}
+
+/// The functions of `skynet.profile` that yield. A coroutine that rests in one of them is not
+/// blocked, so they are known by their addresses.
+pub(super) const PROFILE: &[Entry] = natives![
+    c"yield" => yield_plainly,
+    c"yield_co" => yield_for,
+];
 
 /// What is added to or replaced in the global `coroutine`.
 const GLOBAL: &[Entry] = natives![

@@ -23,6 +23,8 @@ const NATIVE: &[(&str, ffi::lua_CFunction)] = &[
     ("skynet.core", super::core::open),
     ("skynet.coroutine", super::skynet_coroutine::open),
     ("skynet.internal", super::internal::open),
+    ("skynet.memory", super::memory::open),
+    ("skynet.profile", super::profile::open),
     ("skynet.require", super::require::open),
 ];
 

@@ -111,6 +111,19 @@ impl Registry {
         all
     }
 
+    /// The service with the lowest handle above `after`.
+    pub fn next_service(&self, after: u32) -> Option<Arc<Service>> {
+        let lowest = |shard: &Shard| {
+            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+            shard
+                .values()
+                .filter(|service| service.handle.number() > after)
+                .min_by_key(|service| service.handle)
+                .cloned()
+        };
+        self.shards.iter().filter_map(lowest).min_by_key(|service| service.handle)
+    }
+
     /// Gives `handle` a local name (without its dot); false when another service has it.
     pub fn name(&self, name: &[u8], handle: Handle) -> bool {
         if let Some(service) = self.find(handle) {

@@ -13,6 +13,7 @@ mod layout;
 pub mod loader;
 pub mod modules;
 pub mod native;
+pub mod profile;
 pub mod protocol;
 pub mod request;
 pub mod resume;
@@ -191,6 +192,8 @@ pub struct Vm {
     pub stock_yield: usize,
     /// Lua's own functions behind restricted ones of ours (`bindings::standard` knows which).
     pub stock: [Option<ffi::lua_CFunction>; STOCK],
+    /// Some coroutine has been given a clock.
+    pub profiling: bool,
     /// State of tracing.
     pub trace: Trace,
     /// A chunk being loaded, held here so that a raise does not lose it.
@@ -215,6 +218,8 @@ pub struct References {
     pub stop: c_int,
     /// The table of `skynet.init` functions not run yet, or `LUA_NOREF`.
     pub init: c_int,
+    /// Clocks of the script's coroutines, by coroutine.
+    pub stopwatches: c_int,
     /// The table `skynet._proto`: classes of the message types by name and id.
     pub protocols: c_int,
 }

@@ -8,6 +8,7 @@ use std::ffi::c_int;
 use mlua::ffi;
 
 use super::native::{Call, NOTHING, NativeResult};
+use super::profile::Stopwatch;
 use super::thread::{ThreadId, Waiting};
 use super::{VmPointer, Wake, interrupt};
 use crate::native;
@@ -84,12 +85,18 @@ impl VmPointer {
             } else {
                 ffi::lua_gettop(coroutine) - 1
             };
+            if vm.profiling {
+                vm.threads[id].stopwatch.iter_mut().for_each(Stopwatch::resume);
+            }
             let active = interrupt::set_active(coroutine);
             // Lua counts nested C calls from whoever resumes: a native that dispatches, if it is.
             let resumer = if active.is_null() { main } else { active };
             let status = ffi::lua_resume_(coroutine, resumer, arguments);
             interrupt::set_active(active);
             let vm = self.get();
+            if vm.profiling {
+                vm.threads[id].stopwatch.iter_mut().for_each(Stopwatch::rest);
+            }
             vm.current = before;
             // An overrun ends with the thread that overran, also where a native caught its error.
             vm.interrupted = false;

@@ -12,6 +12,7 @@ use std::ffi::c_int;
 
 use mlua::ffi;
 
+use super::profile::Stopwatch;
 use crate::kernel::{Handle, Kind, Session};
 
 /// Most finished coroutines kept for reuse. A burst of requests leaves no more than this behind.
@@ -78,6 +79,8 @@ pub struct Thread {
     pub waiting: Waiting,
     /// It can be woken by its own coroutine; false while it waits under another token.
     pub own_token: bool,
+    /// Its processor time, if it is measured.
+    pub stopwatch: Option<Stopwatch>,
     /// A trace tag belongs to it (`Vm::trace`).
     pub traced: bool,
 }
@@ -146,6 +149,7 @@ impl Threads {
             kind: Kind::TEXT,
             waiting: Waiting::Nothing,
             own_token: false,
+            stopwatch: None,
             traced: false,
         };
         let id = if let Some(id) = self.free.pop() {
@@ -166,6 +170,7 @@ impl Threads {
         thread.request = None;
         thread.context = None;
         thread.waiting = Waiting::Nothing;
+        thread.stopwatch = None;
         thread.traced = false;
         if self.pool.len() < POOL {
             self.pool.push(id);

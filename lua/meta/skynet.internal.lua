@@ -1,0 +1,43 @@
+---@meta skynet.internal
+-- LuaLS annotations of the native module `skynet.internal`, which is not for scripts.
+
+---@class skynet.internal
+local internal = {}
+
+--- The code of a Lua function, signed for `load_function` on this node.
+---@param f function
+---@return string
+function internal.dump_function(f) end
+
+--- Records the owner of a global name.
+---@param name string
+---@param handle integer
+function internal.global_name(name, handle) end
+
+--- What `skynet.info_func` was given.
+---@return function?
+function internal.info_func() end
+
+--- The function of what `dump_function` has made. Raises for other code.
+---@param code string
+---@param name string
+---@return function?
+---@return string? why
+function internal.load_function(code, name) end
+
+--- From now on each line of standard input arrives as a text message. Only for the console.
+function internal.read_stdin() end
+
+--- As `debug.traceback`.
+---@param text any
+---@param level? integer
+---@return any
+function internal.traceback(text, level) end
+
+--- The name of an upvalue of a Lua function.
+---@param f function
+---@param index integer
+---@return string?
+function internal.upvalue_name(f, index) end
+
+return internal
