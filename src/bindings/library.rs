@@ -28,18 +28,13 @@ const NATIVE: &[(&str, ffi::lua_CFunction)] = &[
     ("skynet.require", super::require::open),
 ];
 
-/// Standard libraries by name.
-const STANDARD: [(&CStr, ffi::lua_CFunction); 10] = [
+/// Standard libraries by name; the others are opened late (`standard/late.rs`).
+const STANDARD: [(&CStr, ffi::lua_CFunction); 5] = [
     (c"_G", ffi::luaopen_base),
     (c"package", ffi::luaopen_package),
     (c"coroutine", ffi::luaopen_coroutine),
     (c"table", ffi::luaopen_table),
-    (c"io", ffi::luaopen_io),
-    (c"os", ffi::luaopen_os),
     (c"string", ffi::luaopen_string),
-    (c"math", ffi::luaopen_math),
-    (c"utf8", ffi::luaopen_utf8),
-    (c"debug", ffi::luaopen_debug),
 ];
 
 impl Library for Builtin {

@@ -47,6 +47,9 @@ const ROUTES: usize = 16;
 /// Room for Lua's own functions that restricted ones of ours stand in for.
 pub const STOCK: usize = 24;
 
+/// Standard libraries that a service opens when it first touches them.
+pub const LATE_LIBRARIES: usize = 5;
+
 /// What a service does with the messages it gets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Callback {
@@ -194,6 +197,8 @@ pub struct Vm {
     pub stock: [Option<ffi::lua_CFunction>; STOCK],
     /// Some coroutine has been given a clock.
     pub profiling: bool,
+    /// References of the standard libraries that are not open yet (`bindings::standard`).
+    pub late: [c_int; LATE_LIBRARIES],
     /// State of tracing.
     pub trace: Trace,
     /// A chunk being loaded, held here so that a raise does not lose it.

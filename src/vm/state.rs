@@ -17,7 +17,9 @@ use super::native::TextBuffer;
 use super::protocol::Protocols;
 use super::session::{NO_REFERENCE, Responses, Sessions, Trace};
 use super::thread::Threads;
-use super::{Callback, Current, References, STOCK, Vm, VmPointer, Wake, interrupt, layout};
+use super::{
+    Callback, Current, LATE_LIBRARIES, References, STOCK, Vm, VmPointer, Wake, interrupt, layout,
+};
 use crate::kernel::{Node, Service};
 use crate::sandbox::{Policy, Protected, Sandbox};
 
@@ -169,6 +171,7 @@ impl VmPointer {
             stock_yield: 0,
             stock: [None; STOCK],
             profiling: false,
+            late: [NO_REFERENCE; LATE_LIBRARIES],
             trace: Trace::default(),
             loading: None,
             routes: std::array::from_fn(|_| None),

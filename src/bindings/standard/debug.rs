@@ -35,23 +35,14 @@ const DEBUG: &[Replacement] = &[
 ];
 
 /// # Safety
-/// As for `standard::install`.
+/// As for `standard::install`, with the library's table on top of the stack, which is popped.
 pub(super) unsafe fn install(state: *mut ffi::lua_State) {
     // SAFETY: the caller's promise.
     unsafe {
-        match Vm::of(state).as_ref().policy.debug {
-            DebugAccess::Full => {}
-            DebugAccess::Safe => {
-                ffi::lua_getglobal(state, c"debug".as_ptr());
-                replace(state, DEBUG);
-            }
-            DebugAccess::Absent => {
-                ffi::lua_pushnil(state);
-                ffi::lua_setglobal(state, c"debug".as_ptr());
-                ffi::luaL_getsubtable(state, ffi::LUA_REGISTRYINDEX, c"_LOADED".as_ptr());
-                ffi::lua_pushnil(state);
-                ffi::lua_setfield(state, -2, c"debug".as_ptr());
-            }
+        if Vm::of(state).as_ref().policy.debug == DebugAccess::Full {
+            ffi::lua_pop(state, 1);
+        } else {
+            replace(state, DEBUG);
         }
     }
 }

@@ -55,11 +55,10 @@ struct Stream {
 }
 
 /// # Safety
-/// As for `standard::install`.
+/// As for `standard::install`, with the library's table on top of the stack, which is popped.
 pub(super) unsafe fn install(state: *mut ffi::lua_State) {
     // SAFETY: the caller's promise.
     unsafe {
-        ffi::lua_getglobal(state, c"io".as_ptr());
         replace(state, IO);
         ffi::luaL_getmetatable(state, HANDLE.as_ptr());
         replace(state, METHODS);

@@ -9,6 +9,7 @@
 
 mod debug;
 mod files;
+mod late;
 mod load;
 mod output;
 mod process;
@@ -63,9 +64,7 @@ pub(super) unsafe fn install(state: *mut ffi::lua_State) {
     unsafe {
         load::install(state);
         output::install(state);
-        files::install(state);
-        process::install(state);
-        debug::install(state);
+        late::install(state);
         ffi::lua_settop(state, 0);
     }
 }

@@ -21,11 +21,10 @@ const OS: &[Replacement] = &[
 ];
 
 /// # Safety
-/// As for `standard::install`.
+/// As for `standard::install`, with the library's table on top of the stack, which is popped.
 pub(super) unsafe fn install(state: *mut ffi::lua_State) {
     // SAFETY: the caller's promise.
     unsafe {
-        ffi::lua_getglobal(state, c"os".as_ptr());
         replace(state, OS);
     }
 }
