@@ -52,14 +52,13 @@ struct FreeBlock {
 impl Allocator {
     /// An allocator with an arena of `pool`.
     pub(super) fn new(limit: usize, pool: &Arc<ArenaPool>) -> Self {
-        let arena = pool.take();
         Self {
             used: 0,
             limit,
             warn_at: FIRST_WARNING,
             warning: false,
-            arena,
-            fresh: colour(arena),
+            arena: pool.take(),
+            fresh: 0,
             free: [ptr::null_mut(); CLASSES],
             pool: Arc::clone(pool),
         }
@@ -192,16 +191,6 @@ impl Allocator {
         }
         moved.cast()
     }
-}
-
-/// Where an arena begins to give out blocks: at another line of its first page than its
-/// neighbours. The hot blocks of all services would otherwise lie at the same offset of a page, and
-/// a processor's cache has few places for lines with equal offsets.
-fn colour(arena: *mut u8) -> usize {
-    const LINE: usize = 64;
-    const LINES: usize = 4096 / LINE;
-    // An odd factor takes neighbours far apart.
-    (arena as usize / ARENA).wrapping_mul(29) % LINES * LINE
 }
 
 /// What mimalloc is told of a block of Lua's.
