@@ -12,6 +12,7 @@ mod files;
 mod load;
 mod output;
 mod process;
+mod text;
 
 use std::ffi::{CStr, OsStr, c_int};
 use std::os::unix::ffi::OsStrExt;
@@ -49,6 +50,7 @@ enum Stock {
     GetUpvalue,
     SetUpvalue,
     SetMetatable,
+    Repeat,
 }
 
 /// A function of ours, its name, and Lua's own function that it calls.
@@ -65,6 +67,7 @@ pub(super) unsafe fn install(state: *mut ffi::lua_State) {
         output::install(state);
         files::install(state);
         process::install(state);
+        text::install(state);
         debug::install(state);
         ffi::lua_settop(state, 0);
     }
