@@ -21,7 +21,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 /// Longest time for a script to show what is expected of it; far beyond what any needs.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What 99 of 100 calls between the neighbours may take, in microseconds.
 const SLOWEST_P99: u64 = 20_000;

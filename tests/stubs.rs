@@ -14,16 +14,12 @@ const MODULES: &[(&str, &str, &[&str], &[&str])] = &[
     ("skynet", "skynet/mod.rs", &["FUNCTIONS"], &[]),
     ("skynet.codecache", "codecache.rs", &["FUNCTIONS"], &[]),
     ("skynet.core", "core.rs", &["FUNCTIONS"], &[]),
-    // `create`, `running` and `isyieldable` are Lua's own.
-    (
-        "skynet.coroutine",
-        "coroutine.rs",
-        &["SKYNET"],
-        &["create", "isyieldable", "running", "yield"],
-    ),
+    // `running` and `isyieldable` are Lua's own.
+    ("skynet.coroutine", "skynet_coroutine.rs", &["SKYNET"], &["isyieldable", "running", "yield"]),
     ("skynet.internal", "internal.rs", &["FUNCTIONS"], &[]),
     ("skynet.memory", "memory.rs", &["FUNCTIONS"], &[]),
     ("skynet.profile", "profile.rs", &["FUNCTIONS"], &["yield", "yield_co"]),
+    ("skynet.require", "require.rs", &["FUNCTIONS"], &["require"]),
 ];
 
 fn read(path: &str) -> String {

@@ -6,8 +6,12 @@ local skynet = require "skynet"
 skynet.start(function()
   local all = {}
   while true do
-    local co = coroutine.create(function() coroutine.yield(("x"):rep(10000) .. #all) end)
-    coroutine.resume(co)
+    local co = coroutine.create(function()
+      local kept = ("x"):rep(100000)
+      coroutine.yield()
+      return kept
+    end)
+    assert(coroutine.resume(co))
     all[#all + 1] = co
   end
 end)

@@ -1,5 +1,6 @@
 -- A function that calls itself without end.
 -- expect: stack overflow
+-- sandbox: memory = "256MiB"
 -- sandbox: message_time = "20s"
 local skynet = require "skynet"
 

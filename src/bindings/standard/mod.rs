@@ -13,6 +13,7 @@ mod late;
 mod load;
 mod output;
 mod process;
+mod text;
 
 use std::ffi::{CStr, OsStr, c_int};
 use std::os::unix::ffi::OsStrExt;
@@ -50,6 +51,7 @@ enum Stock {
     GetUpvalue,
     SetUpvalue,
     SetMetatable,
+    Repeat,
 }
 
 /// A function of ours, its name, and Lua's own function that it calls.
@@ -64,6 +66,7 @@ pub(super) unsafe fn install(state: *mut ffi::lua_State) {
     unsafe {
         load::install(state);
         output::install(state);
+        text::install(state);
         late::install(state);
         ffi::lua_settop(state, 0);
     }
