@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 mod daemon;
+mod leaks;
 mod library;
 mod logs;
 mod scripts;
