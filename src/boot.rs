@@ -13,10 +13,12 @@ use crate::bindings::BUILTIN;
 use crate::config::{Config, Settings};
 use crate::kernel::log::Logger;
 use crate::kernel::node::Factory;
+use crate::kernel::service::Idle;
+use crate::kernel::stop::END_LIMIT;
 use crate::kernel::{Clock, Kind, Launch, Message, Node, NodeOptions, Payload, Session};
 use crate::sandbox::{self, Protected, Sandbox};
+use crate::vm::actor::LuaActor;
 use crate::vm::cache::Cache;
-use crate::vm::dispatch::LuaActor;
 use crate::vm::interrupt;
 use crate::vm::state::{Paths, Shared};
 
@@ -79,9 +81,15 @@ pub fn start(config: &Config, sandbox: Sandbox, clock: Clock) -> Result<Arc<Node
     }
     let line = settings.bootstrap.as_str();
     let (kind, arguments) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
-    if node.launch(kind, arguments.trim_start()).is_err() {
+    let launched = node.launch(kind, arguments.trim_start());
+    let Ok(bootstrap) = launched else {
+        // The log has the reason; it is written before the process ends.
+        node.start();
+        node.abort();
+        node.wait(Some(END_LIMIT));
         return Err(BootError::Bootstrap(line.to_owned()));
-    }
+    };
+    node.set_bootstrap(bootstrap.handle);
     node.start();
     Ok(node)
 }
@@ -102,6 +110,7 @@ fn start_logger(node: &Arc<Node>, settings: &Settings) -> Result<(), BootError> 
 fn factories(config: &Config, sandbox: Sandbox) -> HashMap<&'static str, Factory> {
     let shared = Arc::new(Shared {
         cache: Cache::new(),
+        arenas: Arc::default(),
         sandbox,
         paths: paths(config),
         library: &BUILTIN,
@@ -120,7 +129,10 @@ fn factories(config: &Config, sandbox: Sandbox) -> HashMap<&'static str, Factory
         };
         Ok(Launch { actor: Box::new(logger), first: None })
     });
-    HashMap::from([("snlua", lua), ("logger", logger)])
+    // skynet has a service here that carries messages to other harbors, and cdummy starts it on a
+    // node that is alone too. It keeps its place, so that addresses and log are the same.
+    let harbor: Factory = Box::new(|_, _, _| Ok(Launch { actor: Box::new(Idle), first: None }));
+    HashMap::from([("snlua", lua), ("logger", logger), ("harbor", harbor)])
 }
 
 fn paths(config: &Config) -> Paths {
@@ -149,8 +161,9 @@ fn protected(config: &Config, working_directory: &Path) -> Protected {
     Protected::new(files.into_iter().flatten(), working_directory)
 }
 
-/// Asks the log service to open its file anew.
+/// Opens the log files anew: the log service's, and the message logs of single services.
 pub fn reopen_log(node: &Node) {
+    node.reopen_message_logs();
     if let Some(logger) = node.logger() {
         let message = Message {
             source: None,

@@ -6,5 +6,6 @@ pub mod cli;
 pub mod codec;
 pub mod config;
 pub mod kernel;
+pub mod process;
 pub mod sandbox;
 pub mod vm;

@@ -92,12 +92,15 @@ impl Node {
         let path = path.display();
         fs::write(
             folder.join("config"),
-            format!("thread = 2\nharbor = 0\nstart = \"support/begin\"\nluaservice = \"{path}/?.lua\"\n"),
+            format!(
+                "thread = 2\nharbor = 0\nstart = \"support/begin\"\nluaservice = \"{path}/?.lua\"\n"
+            ),
         )
         .unwrap();
         let mut policy = SANDBOX.to_owned();
         for script in scripts.iter().filter(|script| !script.policy.is_empty()) {
-            writeln!(policy, "[service.\"{}\"]\n{}", script.name, script.policy.join("\n")).unwrap();
+            writeln!(policy, "[service.\"{}\"]\n{}", script.name, script.policy.join("\n"))
+                .unwrap();
         }
         fs::write(folder.join("sandbox.toml"), policy).unwrap();
         symlink("/tmp", folder.join("link")).unwrap();

@@ -12,11 +12,12 @@ const MODULES: &[(&str, &str, &[&str], &[&str])] = &[
     ("skynet", "skynet/mod.rs", &["FUNCTIONS"], &[]),
     ("skynet.codecache", "codecache.rs", &["FUNCTIONS"], &[]),
     ("skynet.core", "core.rs", &["FUNCTIONS"], &[]),
-    // `create`, `running` and `isyieldable` are Lua's own.
-    ("skynet.coroutine", "coroutine.rs", &["SKYNET"], &["create", "isyieldable", "running", "yield"]),
+    // `running` and `isyieldable` are Lua's own.
+    ("skynet.coroutine", "skynet_coroutine.rs", &["SKYNET"], &["isyieldable", "running", "yield"]),
     ("skynet.internal", "internal.rs", &["FUNCTIONS"], &[]),
     ("skynet.memory", "memory.rs", &["FUNCTIONS"], &[]),
     ("skynet.profile", "profile.rs", &["FUNCTIONS"], &["yield", "yield_co"]),
+    ("skynet.require", "require.rs", &["FUNCTIONS"], &["require"]),
 ];
 
 fn read(path: &str) -> String {
@@ -28,7 +29,8 @@ fn bound(source: &str, table: &str) -> BTreeSet<String> {
     let head = format!("const {table}: &[Entry] = natives![");
     let (_, rest) = source.split_once(&head).unwrap_or_else(|| panic!("no table {table}"));
     let (body, _) = rest.split_once("];").unwrap();
-    let names = body.split("\n    c\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
+    let names =
+        body.split("\n    c\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
     names.collect()
 }
 

@@ -28,6 +28,14 @@ function internal.load_function(code, name) end
 --- From now on each line of standard input arrives as a text message. Only for the console.
 function internal.read_stdin() end
 
+--- Whether a Lua service of that name can be found.
+---@param name string
+---@return boolean
+function internal.service_exists(name) end
+
+--- The process is to end with a status that says so.
+function internal.start_failed() end
+
 --- As `debug.traceback`.
 ---@param text any
 ---@param level? integer

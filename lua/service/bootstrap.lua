@@ -5,9 +5,12 @@
 --- Not here: what the services do. TLS needs no step of its own, it is part of the binary.
 
 local skynet = require "skynet.manager"
+local internal = require "skynet.internal"
 
---- Centiseconds for the log to write why the process ends; abort ends the logger as well.
-local LAST_WORDS = 10
+--- An error without the place in this file where it was raised: the log has the cause above.
+local function plain(why)
+  return (tostring(why):gsub("^lua/service/bootstrap%.lua:%d+: ", ""))
+end
 
 --- Runs one step. The node cannot do without it: its failure is logged and ends the process.
 ---@return any result nil after a failure
@@ -16,8 +19,8 @@ local function step(what, run, ...)
   if ok and result then
     return result
   end
-  skynet.error(("bootstrap: %s failed: %s"):format(what, ok and "no service" or result))
-  skynet.sleep(LAST_WORDS)
+  skynet.error(("bootstrap: %s failed: %s"):format(what, ok and "no service" or plain(result)))
+  internal.start_failed()
   skynet.abort()
   return nil
 end
@@ -50,9 +53,12 @@ end
 
 --- The node can live without it, so an absent datacenterd is no reason to end.
 local function start_datacenter()
+  if not internal.service_exists "datacenterd" then
+    return
+  end
   local ok, why = pcall(start_as, "DATACENTER", "datacenterd")
   if not ok then
-    skynet.error(("bootstrap: no datacenter: %s"):format(why))
+    skynet.error(("bootstrap: no datacenter: %s"):format(plain(why)))
   end
 end
 
@@ -78,7 +84,7 @@ local function start_node()
   local start = skynet.getenv "start" or "main"
   local ok, why = pcall(skynet.newservice, start)
   if not ok then
-    skynet.error(("bootstrap: start = \"%s\" failed: %s"):format(start, why))
+    skynet.error(("bootstrap: start = \"%s\" failed: %s"):format(start, plain(why)))
   end
   skynet.exit()
 end

@@ -4,7 +4,7 @@
 --- question for a name is answered as soon as the name is known.
 --- Not here: other nodes (service/cslave.lua), and the way of a message sent to a global name.
 
-local skynet = require "skynet"
+local skynet = require "skynet.manager"
 local internal = require "skynet.internal"
 
 ---@type table<string, integer>
@@ -71,4 +71,6 @@ skynet.start(function()
     end
     handler(...)
   end)
+  -- It would carry messages to other harbors. Nothing comes to it here.
+  skynet.launch("harbor", 0, skynet.self())
 end)

@@ -108,7 +108,7 @@ local function describe(birth)
     table.insert(lines, traceback_of(launch.source, launch.session))
   end
   if #birth.waiting > 0 then
-    table.insert(lines, "Waiting:")
+    table.insert(lines, "Querying:")
     for _, ticket in ipairs(birth.waiting) do
       table.insert(lines, ("%s %s"):format(skynet.address(ticket.source),
         traceback_of(ticket.source, ticket.session)))

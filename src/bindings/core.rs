@@ -106,7 +106,6 @@ enum Answer {
     Nothing,
     Address(Handle),
     Number(i64),
-    Text(&'static str),
 }
 
 /// `command(name [, text])`: a text, or nil.
@@ -135,10 +134,6 @@ fn command(call: &mut Call) -> NativeResult {
             call.push_text(format_args!("{number}"));
             Ok(Outcome::Values(1))
         }
-        Answer::Text(text) => {
-            call.push_text(format_args!("{text}"));
-            Ok(Outcome::Values(1))
-        }
     }
 }
 
@@ -149,7 +144,7 @@ fn int_command(call: &mut Call) -> NativeResult {
         return info::stat(call);
     }
     match run(call)? {
-        Answer::Nothing | Answer::Text(_) => call.answer_nil(),
+        Answer::Nothing => call.answer_nil(),
         Answer::Address(handle) => call.answer_integer(handle.number().into()),
         Answer::Number(number) => call.answer_integer(number),
     }
@@ -297,7 +292,11 @@ fn register_name(call: &mut Call) -> Answer {
         None | Some([]) => Answer::Address(vm.handle()),
         Some([b'.', local @ ..]) => {
             let handle = vm.handle();
-            if vm.node.registry.name(local, handle) { Answer::Address(handle) } else { Answer::Nothing }
+            if vm.node.registry.name(local, handle) {
+                Answer::Address(handle)
+            } else {
+                Answer::Nothing
+            }
         }
         Some(global) => {
             let text = format!("Can't register global name {} in C", Lossy(global));
@@ -314,7 +313,8 @@ fn launch(call: &mut Call) -> Result<Answer, Raise> {
     let Ok(line) = std::str::from_utf8(unsafe { &*line }) else {
         return Err(call.argument(2, format_args!("a service's name and arguments must be UTF-8")));
     };
-    let line = line.trim_start();
+    // The line ends at the first break, as in skynet; a name of a service cannot hold one.
+    let line = line.trim_start().split(['\r', '\n']).next().unwrap_or_default();
     let (kind, arguments) = line.split_once(' ').unwrap_or((line, ""));
     let vm = call.vm();
     Ok(match vm.node.launch(kind, arguments.trim_start()) {
@@ -336,7 +336,8 @@ fn signal(call: &mut Call) {
     let Some(handle) = target(call) else { return };
     let text = parameter(call).unwrap_or_default();
     let number = text.split(|byte| *byte == b' ').nth(1).unwrap_or(b"0");
-    let number: i32 = std::str::from_utf8(number).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+    let number: i32 =
+        std::str::from_utf8(number).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
     let vm = call.vm();
     let Some(service) = vm.node.registry.find(handle) else { return };
     vm.node.log(Some(handle), &format!("recv a signal {number}"));

@@ -1,5 +1,5 @@
-//! Coroutines: `skynet.coroutine`, the global `coroutine` with `close`, and what makes a skynet
-//! call inside a script's own coroutine suspend the whole chain.
+//! Coroutines: the global `coroutine` with `close`, and what makes a skynet call inside a script's
+//! own coroutine suspend the whole chain. Not here: `skynet.coroutine` (`skynet_coroutine.rs`).
 //!
 //! Every resume notes which coroutine runs, so that the watchdog can find a loop in it.
 //!
@@ -10,6 +10,7 @@ use std::ffi::c_int;
 
 use mlua::ffi;
 
+use super::skynet_coroutine::YIELD;
 use crate::vm::native::{Call, Entry, NativeResult, Outcome, Raise, Resumed, register};
 use crate::vm::profile::Stopwatch;
 use crate::vm::{Vm, VmPointer, Wake, interrupt};
@@ -114,7 +115,6 @@ fn resumable(call: &mut Call, coroutine: *mut ffi::lua_State) -> Result<(), &'st
     }
     let vm = call.vm();
     let blocked = vm.blocked_coroutines > 0 && status == ffi::LUA_YIELD && is_blocked(coroutine);
-    let vm = call.vm();
     if blocked || vm.threads.of_state(coroutine).is_some() {
         return Err("cannot resume a skynet coroutine suspend by skynet framework");
     }
@@ -125,7 +125,7 @@ fn resumable(call: &mut Call, coroutine: *mut ffi::lua_State) -> Result<(), &'st
 }
 
 /// The coroutine at `index`.
-fn check_thread(call: &mut Call, index: c_int) -> Result<*mut ffi::lua_State, Raise> {
+pub(super) fn check_thread(call: &mut Call, index: c_int) -> Result<*mut ffi::lua_State, Raise> {
     if call.kind(index) != ffi::LUA_TTHREAD {
         return Err(call.argument(index, format_args!("coroutine expected")));
     }
@@ -176,11 +176,7 @@ pub(super) fn resume_values(call: &mut Call) -> NativeResult {
     finish_resume(call, coroutine, ended)
 }
 
-fn finish_resume(
-    call: &mut Call,
-    coroutine: *mut ffi::lua_State,
-    ended: Resume,
-) -> NativeResult {
+fn finish_resume(call: &mut Call, coroutine: *mut ffi::lua_State, ended: Resume) -> NativeResult {
     match ended {
         Resume::Suspended => Ok(Outcome::Yield(0, continuation!(resume_again), 0)),
         Resume::Values(count) => {
@@ -243,11 +239,7 @@ fn call_wrapped(call: &mut Call) -> NativeResult {
     finish_wrapped(call, coroutine, ended)
 }
 
-fn finish_wrapped(
-    call: &mut Call,
-    coroutine: *mut ffi::lua_State,
-    ended: Resume,
-) -> NativeResult {
+fn finish_wrapped(call: &mut Call, coroutine: *mut ffi::lua_State, ended: Resume) -> NativeResult {
     match ended {
         Resume::Suspended => Ok(Outcome::Yield(0, continuation!(call_wrapped_again), 0)),
         Resume::Values(count) if take_values(call, coroutine, count) => Ok(Outcome::Values(count)),
@@ -303,17 +295,14 @@ unsafe extern "C-unwind" fn raise_closed(state: *mut ffi::lua_State, _: *mut ffi
 }
 
 /// `coroutine.close(co)`: ends a suspended or dead coroutine, as Lua 5.4 has it.
-fn close_coroutine(call: &mut Call) -> NativeResult {
+pub(super) fn close_coroutine(call: &mut Call) -> NativeResult {
     let coroutine = check_thread(call, 1)?;
-    let mut status = status_of(call, coroutine);
-    if status == Status::Suspended && is_blocked(coroutine) {
-        // Whoever waits for its session would wake a dead coroutine.
-        status = Status::Blocked;
-    }
+    let status = status_of(call, coroutine);
     match status {
         Status::Suspended | Status::Dead => {
             // SAFETY: reading a live state.
-            let failed = unsafe { !matches!(ffi::lua_status(coroutine), ffi::LUA_OK | ffi::LUA_YIELD) };
+            let failed =
+                unsafe { !matches!(ffi::lua_status(coroutine), ffi::LUA_OK | ffi::LUA_YIELD) };
             if failed && unsafe_top(coroutine) > 0 {
                 call.push_boolean(false);
                 take_values(call, coroutine, 1);
@@ -323,6 +312,7 @@ fn close_coroutine(call: &mut Call) -> NativeResult {
             close(call.state(), coroutine);
             call.answer_boolean(true)
         }
+        // Whoever waits for a blocked one's session would wake a dead coroutine.
         Status::Running | Status::Normal | Status::Blocked => {
             let name = status.name();
             Err(call.error(format_args!("cannot close a {name} coroutine")))
@@ -336,7 +326,7 @@ fn unsafe_top(coroutine: *mut ffi::lua_State) -> c_int {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Status {
+pub(super) enum Status {
     Running,
     Suspended,
     Normal,
@@ -346,7 +336,7 @@ enum Status {
 }
 
 impl Status {
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Running => "running",
             Self::Suspended => "suspended",
@@ -354,6 +344,30 @@ impl Status {
             Self::Dead => "dead",
             Self::Blocked => "blocked",
         }
+    }
+}
+
+/// True when a suspended coroutine rests inside one of our natives, not in a `yield` of the
+/// script's own.
+fn is_blocked(coroutine: *mut ffi::lua_State) -> bool {
+    // SAFETY: every state of ours belongs to a VM. `lua_getinfo` of "f" pushes the function that
+    // yielded; room is checked.
+    unsafe {
+        let mut record: ffi::lua_Debug = std::mem::zeroed();
+        if ffi::lua_getstack(coroutine, 0, &raw mut record) == 0
+            || ffi::lua_checkstack(coroutine, 1) == 0
+        {
+            return false;
+        }
+        ffi::lua_getinfo(coroutine, c"f".as_ptr(), &raw mut record);
+        let function = ffi::lua_tocfunction(coroutine, -1).map(|function| function as usize);
+        ffi::lua_settop(coroutine, -2);
+        let stock = Vm::of(coroutine).as_ref().stock_yield;
+        function.is_some_and(|function| {
+            function != YIELD as usize
+                && function != stock
+                && !PROFILE.iter().any(|(_, yields)| *yields as usize == function)
+        })
     }
 }
 
@@ -366,13 +380,14 @@ fn is_running(coroutine: *mut ffi::lua_State) -> bool {
     }
 }
 
-fn status_of(call: &mut Call, coroutine: *mut ffi::lua_State) -> Status {
+pub(super) fn status_of(call: &mut Call, coroutine: *mut ffi::lua_State) -> Status {
     if coroutine == call.state() {
         return Status::Running;
     }
     // SAFETY: reading a live state.
     unsafe {
         match ffi::lua_status(coroutine) {
+            ffi::LUA_YIELD if is_blocked(coroutine) => Status::Blocked,
             ffi::LUA_YIELD => Status::Suspended,
             ffi::LUA_OK => {
                 if is_running(coroutine) {
@@ -386,55 +401,6 @@ fn status_of(call: &mut Call, coroutine: *mut ffi::lua_State) -> Status {
             _ => Status::Dead,
         }
     }
-}
-
-/// Notes which coroutines suspend for the framework: those whose chain ends in a thread that
-/// waits. A coroutine of the script that is suspended while its resumer is suspended too is
-/// blocked; its resumer is the framework's thread or another such coroutine.
-fn skynet_status(call: &mut Call) -> NativeResult {
-    let coroutine = check_thread(call, 1)?;
-    let mut status = status_of(call, coroutine);
-    if status == Status::Suspended && is_blocked(coroutine) {
-        status = Status::Blocked;
-    }
-    let name = status.name();
-    call.push_text(format_args!("{name}"));
-    Ok(Outcome::Values(1))
-}
-
-/// True when the coroutine rests inside one of our natives, not in `coroutine.yield`.
-fn is_blocked(coroutine: *mut ffi::lua_State) -> bool {
-    // SAFETY: `lua_getinfo` of "f" pushes the function that yielded; there is room for it, since
-    // every C function leaves some.
-    unsafe {
-        let mut record: ffi::lua_Debug = std::mem::zeroed();
-        if ffi::lua_status(coroutine) != ffi::LUA_YIELD
-            || ffi::lua_getstack(coroutine, 0, &raw mut record) == 0
-            || ffi::lua_checkstack(coroutine, 1) == 0
-        {
-            return false;
-        }
-        ffi::lua_getinfo(coroutine, c"f".as_ptr(), &raw mut record);
-        let function = ffi::lua_tocfunction(coroutine, -1);
-        ffi::lua_settop(coroutine, -2);
-        let Some(function) = function else { return false };
-        !YIELDING.iter().any(|(_, yields)| *yields as usize == function as usize)
-            && Vm::of(coroutine).as_ref().stock_yield != function as usize
-    }
-}
-
-/// `skynet.coroutine.yield(...)`.
-fn yield_values(call: &mut Call) -> NativeResult {
-    let state = call.state();
-    let vm = call.vm();
-    let in_thread = vm.current.is_some_and(|id| vm.threads[id].state == state);
-    // SAFETY: reading a live state.
-    if in_thread || unsafe { ffi::lua_isyieldable(state) } == 0 {
-        return Err(call.error(format_args!(
-            "Call skynet.coroutine.yield out of skynet.coroutine.resume"
-        )));
-    }
-    Ok(Outcome::Yield(call.top(), continuation!(yielded), 0))
 }
 
 /// `skynet.profile.yield(...)`: as Lua's own.
@@ -454,37 +420,12 @@ fn yielded(call: &mut Call, _resumed: Resumed) -> NativeResult {
     Ok(Outcome::Values(call.top()))
 }
 
-/// `skynet.coroutine.thread([co])`: the service's thread that owns a coroutine, and whether it is
-/// that thread itself.
-fn thread(call: &mut Call) -> NativeResult {
-    let state = call.state();
-    let coroutine = if call.is_none_or_nil(1) { state } else { check_thread(call, 1)? };
-    let vm = call.vm();
-    if vm.threads.of_state(coroutine).is_some() {
-        // SAFETY: the coroutine is anchored, with room for one value.
-        unsafe {
-            ffi::lua_pushthread(coroutine);
-            if coroutine != state {
-                ffi::lua_xmove(coroutine, state, 1);
-            }
-        }
-        call.push_boolean(true);
-        return Ok(Outcome::Values(2));
-    }
-    match vm.current {
-        Some(id) if vm.resume_depth > 0 => {
-            let owner = vm.threads[id].state;
-            // SAFETY: as above; the owner is resuming us, so it has room.
-            unsafe {
-                ffi::lua_pushthread(owner);
-                ffi::lua_xmove(owner, state, 1);
-            }
-        }
-        _ => call.push_nil(),
-    }
-    call.push_boolean(false);
-    Ok(Outcome::Values(2))
-}
+/// The functions of `skynet.profile` that yield. A coroutine that rests in one of them is not
+/// blocked, so they are known by their addresses.
+pub(super) const PROFILE: &[Entry] = natives![
+    c"yield" => yield_plainly,
+    c"yield_co" => yield_for,
+];
 
 /// What is added to or replaced in the global `coroutine`.
 const GLOBAL: &[Entry] = natives![
@@ -492,26 +433,6 @@ const GLOBAL: &[Entry] = natives![
     c"resume" => resume_values,
     c"wrap" => wrap,
 ];
-
-const SKYNET: &[Entry] = natives![
-    c"close" => close_coroutine,
-    c"resume" => resume_values,
-    c"status" => skynet_status,
-    c"thread" => thread,
-    c"wrap" => wrap,
-];
-
-/// Functions by which a script's coroutine yields to its resumer: `skynet.coroutine.yield`,
-/// `skynet.profile.yield` and `.yield_co`. A coroutine that rests in any other native is blocked,
-/// so these are known by their addresses; each has one.
-const YIELDING: &[Entry] = natives![
-    c"yield" => yield_values,
-    c"yield" => yield_plainly,
-    c"yield_co" => yield_for,
-];
-
-/// The functions of `skynet.profile` that yield.
-pub(super) const PROFILE: &[Entry] = &[YIELDING[1], YIELDING[2]];
 
 /// Replaces parts of the global `coroutine`.
 ///
@@ -528,24 +449,4 @@ pub(super) unsafe fn install(state: *mut ffi::lua_State) {
         register(state, GLOBAL);
         ffi::lua_pop(state, 1);
     }
-}
-
-/// Opens `skynet.coroutine`.
-///
-/// # Safety
-/// Called by Lua, as `require` does.
-pub(super) unsafe extern "C-unwind" fn open(state: *mut ffi::lua_State) -> c_int {
-    // SAFETY: called protected; nothing here has a destructor.
-    unsafe {
-        ffi::lua_createtable(state, 0, 10);
-        register(state, SKYNET);
-        register(state, &YIELDING[..1]);
-        ffi::lua_getglobal(state, c"coroutine".as_ptr());
-        for name in [c"create", c"running", c"isyieldable"] {
-            ffi::lua_getfield(state, -1, name.as_ptr());
-            ffi::lua_setfield(state, -3, name.as_ptr());
-        }
-        ffi::lua_pop(state, 1);
-    }
-    1
 }

@@ -1,6 +1,9 @@
 //! `skynet.internal`: what our own Lua files need beside skynet's interface. Not for scripts.
 
+use std::ffi::OsStr;
 use std::io::BufRead;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use mlua::ffi;
@@ -17,6 +20,8 @@ const FUNCTIONS: &[Entry] = natives![
     c"info_func" => info_function,
     c"load_function" => load_function,
     c"read_stdin" => read_stdin,
+    c"service_exists" => service_exists,
+    c"start_failed" => start_failed,
     c"traceback" => traceback,
     c"upvalue_name" => upvalue_name,
 ];
@@ -101,6 +106,32 @@ fn load_function(call: &mut Call) -> NativeResult {
     // SAFETY: the error text is below.
     unsafe { ffi::lua_insert(call.state(), -2) };
     Ok(Outcome::Values(2))
+}
+
+/// `service_exists(name)`: whether a Lua service of that name can be found.
+fn service_exists(call: &mut Call) -> NativeResult {
+    let name: *const [u8] = call.check_string(1)?;
+    let shared = &call.vm().shared;
+    // SAFETY: the name stays on the stack.
+    let name = unsafe { &*name };
+    let exists = shared.library.service(name).is_some()
+        || shared.paths.luaservice.split(|byte| *byte == b';').any(|pattern| {
+            let mut file = Vec::new();
+            for byte in pattern {
+                match byte {
+                    b'?' => file.extend_from_slice(name),
+                    other => file.push(*other),
+                }
+            }
+            Path::new(OsStr::from_bytes(&file)).is_file()
+        });
+    call.answer_boolean(exists)
+}
+
+/// `start_failed()`: the process is to end with a status that says so.
+fn start_failed(call: &mut Call) -> NativeResult {
+    call.vm().node.note_start_failure();
+    NOTHING
 }
 
 /// `traceback(text [, level])`: as `debug.traceback`, which the policy may take away.

@@ -21,24 +21,20 @@ const NATIVE: &[(&str, ffi::lua_CFunction)] = &[
     ("skynet", super::skynet::open),
     ("skynet.codecache", super::codecache::open),
     ("skynet.core", super::core::open),
-    ("skynet.coroutine", super::coroutine::open),
+    ("skynet.coroutine", super::skynet_coroutine::open),
     ("skynet.internal", super::internal::open),
     ("skynet.memory", super::memory::open),
     ("skynet.profile", super::profile::open),
+    ("skynet.require", super::require::open),
 ];
 
-/// Standard libraries by name.
-const STANDARD: [(&CStr, ffi::lua_CFunction); 10] = [
+/// Standard libraries by name; the others are opened late (`standard/late.rs`).
+const STANDARD: [(&CStr, ffi::lua_CFunction); 5] = [
     (c"_G", ffi::luaopen_base),
     (c"package", ffi::luaopen_package),
     (c"coroutine", ffi::luaopen_coroutine),
     (c"table", ffi::luaopen_table),
-    (c"io", ffi::luaopen_io),
-    (c"os", ffi::luaopen_os),
     (c"string", ffi::luaopen_string),
-    (c"math", ffi::luaopen_math),
-    (c"utf8", ffi::luaopen_utf8),
-    (c"debug", ffi::luaopen_debug),
 ];
 
 impl Library for Builtin {
@@ -51,6 +47,7 @@ impl Library for Builtin {
             }
             super::coroutine::install(state);
             super::package::install(state);
+            super::require::install(state);
             super::standard::install(state);
         }
     }

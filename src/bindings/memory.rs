@@ -85,9 +85,11 @@ fn info(call: &mut Call) -> NativeResult {
 }
 
 fn next_after(call: &mut Call, last: u32) -> Option<(u32, usize)> {
-    call.vm().node.registry.next_service(last).map(|service| {
-        (service.handle.number(), service.stats.memory.load(Ordering::Relaxed))
-    })
+    call.vm()
+        .node
+        .registry
+        .next_service(last)
+        .map(|service| (service.handle.number(), service.stats.memory.load(Ordering::Relaxed)))
 }
 
 /// `dump()`: a line of the log for each service.

@@ -8,7 +8,9 @@ mod library;
 mod memory;
 mod package;
 mod profile;
+mod require;
 mod skynet;
+mod skynet_coroutine;
 mod standard;
 
 pub use library::BUILTIN;

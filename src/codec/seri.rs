@@ -25,8 +25,13 @@ const TYPE_MASK: u8 = (1 << TYPE_BITS) - 1;
 /// Largest argument that stands for itself; also the first length that no longer fits a head.
 const LARGEST_ARGUMENT: usize = 31;
 
-/// Deepest nesting of tables that is written: a table inside 33 others is refused.
-pub const MAX_DEPTH: usize = 33;
+/// Nesting that reading accepts. Nothing deeper is ever written; bytes that ask for more are no
+/// stream of ours.
+pub const MAX_READ_DEPTH: usize = 2 * MAX_DEPTH;
+
+/// Deepest nesting of tables that is written: a value inside 33 tables is refused, an empty table
+/// inside 32 others is not.
+pub const MAX_DEPTH: usize = 32;
 
 const fn head(kind: u8, argument: u8) -> u8 {
     kind | argument << TYPE_BITS
@@ -230,12 +235,61 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Reads the rest of a table of `array` values without building it, and appends the number of
+    /// its pairs to `pairs`, before those of the tables inside it. Whoever builds it afterwards
+    /// knows every size, and that the bytes are sound.
+    ///
+    /// # Errors
+    /// As `next_item`, and when tables are nested deeper than `depth`.
+    pub fn measure_table(
+        &mut self,
+        array: usize,
+        depth: usize,
+        pairs: &mut Vec<u32>,
+    ) -> Result<(), Invalid> {
+        // Each value takes at least a byte, so a length beyond the input is a lie.
+        if depth == 0 || array > self.left() {
+            return self.invalid();
+        }
+        let own = pairs.len();
+        pairs.push(0);
+        for _ in 0..array {
+            let item = self.next_item()?;
+            self.measure_item(item, depth, pairs)?;
+        }
+        loop {
+            let key = self.next_item()?;
+            match key {
+                Item::Nil => return Ok(()),
+                // No Lua has such a key, so no Lua has written it.
+                Item::Float(value) if value.is_nan() => return self.invalid(),
+                _ => self.measure_item(key, depth, pairs)?,
+            }
+            let value = self.next_item()?;
+            self.measure_item(value, depth, pairs)?;
+            pairs[own] += 1;
+        }
+    }
+
+    #[inline]
+    fn measure_item(
+        &mut self,
+        item: Item<'_>,
+        depth: usize,
+        pairs: &mut Vec<u32>,
+    ) -> Result<(), Invalid> {
+        match item {
+            Item::Table(array) => self.measure_table(array, depth - 1, pairs),
+            _ => Ok(()),
+        }
+    }
+
     fn table(&mut self, argument: usize) -> Result<Item<'a>, Invalid> {
         if argument < LARGEST_ARGUMENT {
             return Ok(Item::Table(argument));
         }
         let [first] = self.bytes()?;
-        if first & TYPE_MASK != TYPE_NUMBER {
+        if first & TYPE_MASK != TYPE_NUMBER || first >> TYPE_BITS == NUMBER_REAL {
             return self.invalid();
         }
         match self.number(first >> TYPE_BITS)? {

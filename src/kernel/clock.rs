@@ -49,7 +49,8 @@ impl Clock {
     /// Moves a manual clock on; a real clock does not let itself be moved.
     pub fn advance(&self, by: Duration) {
         if let Source::Manual(nanoseconds) = &self.source {
-            nanoseconds.fetch_add(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX), Ordering::SeqCst);
+            nanoseconds
+                .fetch_add(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX), Ordering::SeqCst);
         }
     }
 

@@ -24,8 +24,89 @@ struct Node {
 }
 
 impl Node {
+    #[inline]
     fn allocate(message: MaybeUninit<Message>) -> *mut Self {
-        Box::into_raw(Box::new(Self { next: AtomicPtr::new(ptr::null_mut()), message }))
+        let node = Self { next: AtomicPtr::new(ptr::null_mut()), message };
+        match spare::take() {
+            // SAFETY: a spare node is a box without contents, owned by nobody else.
+            Some(spare) => unsafe {
+                spare.write(node);
+                spare
+            },
+            None => Box::into_raw(Box::new(node)),
+        }
+    }
+
+    /// Takes back a node whose message is gone.
+    ///
+    /// # Safety
+    /// `node` came from `allocate`, and nobody uses it any more.
+    #[inline]
+    unsafe fn free(node: *mut Self) {
+        if !spare::keep(node) {
+            // SAFETY: the caller's promise.
+            drop(unsafe { Box::from_raw(node) });
+        }
+    }
+}
+
+/// Nodes kept by each thread for its next pushes: a message between services of one worker then
+/// costs no allocation.
+#[cfg(not(loom))]
+mod spare {
+    use std::cell::RefCell;
+
+    use super::Node;
+
+    /// Nodes one thread keeps: enough for the to and fro of a turn, 16 KiB at most.
+    const KEPT: usize = 256;
+
+    struct Spare(Vec<*mut Node>);
+
+    impl Drop for Spare {
+        fn drop(&mut self) {
+            for node in self.0.drain(..) {
+                // SAFETY: a kept node is a box of ours; its message is gone.
+                drop(unsafe { Box::from_raw(node) });
+            }
+        }
+    }
+
+    thread_local! {
+        static SPARE: RefCell<Spare> = const { RefCell::new(Spare(Vec::new())) };
+    }
+
+    #[inline]
+    pub(super) fn take() -> Option<*mut Node> {
+        // A thread that is ending has no list any more.
+        SPARE.try_with(|spare| spare.borrow_mut().0.pop()).ok().flatten()
+    }
+
+    #[inline]
+    pub(super) fn keep(node: *mut Node) -> bool {
+        let kept = SPARE.try_with(|spare| {
+            let list = &mut spare.borrow_mut().0;
+            let room = list.len() < KEPT;
+            if room {
+                list.push(node);
+            }
+            room
+        });
+        kept.unwrap_or(false)
+    }
+}
+
+/// Under the model checker every node is allocated and freed, so that it sees each use.
+#[cfg(loom)]
+mod spare {
+    use super::Node;
+
+    pub(super) fn take() -> Option<*mut Node> {
+        None
+    }
+
+    pub(super) fn keep(_node: *mut Node) -> bool {
+        false
     }
 }
 
@@ -102,7 +183,7 @@ impl Mailbox {
                     return None;
                 }
                 *tail = next;
-                drop(Box::from_raw(emptied));
+                Node::free(emptied);
                 Some((*next).message.assume_init_read())
             }
         })

@@ -242,7 +242,8 @@ mod tests {
     #[test]
     fn payloads_keep_their_bytes_inline_and_as_blocks() {
         for length in [0, 1, INLINE_CAPACITY, INLINE_CAPACITY + 1, 70_000] {
-            let bytes: Vec<u8> = (0..length).map(|index| u8::try_from(index % 251).unwrap()).collect();
+            let bytes: Vec<u8> =
+                (0..length).map(|index| u8::try_from(index % 251).unwrap()).collect();
             let payload = Payload::copy_of(&bytes);
             assert_eq!(payload.as_slice(), bytes);
             let (pointer, size) = payload.into_raw();

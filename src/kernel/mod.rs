@@ -3,6 +3,7 @@
 //! It knows no Lua and no sockets: an actor is a trait object, a payload is bytes.
 
 pub mod clock;
+mod ended;
 pub mod handle;
 pub mod log;
 pub mod mailbox;
@@ -13,6 +14,7 @@ mod progress;
 pub mod registry;
 pub mod scheduler;
 pub mod service;
+pub mod stop;
 mod sync;
 mod ticker;
 pub mod timer;

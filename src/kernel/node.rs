@@ -5,13 +5,15 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::io::Write as _;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::clock::{CENTISECOND, Clock};
+use super::ended::Ended;
 use super::handle::Handle;
 use super::message::{Kind, Message, Payload, Session};
 use super::message_log::MessageLog;
@@ -19,6 +21,7 @@ use super::progress::Reading;
 use super::registry::{Registry, Routed};
 use super::scheduler::{Scheduler, Seat};
 use super::service::{Actor, Inbox, OVERLOAD_WARNING, Service};
+use super::stop::Savers;
 use super::ticker;
 use super::timer::{Timer, Wheel};
 
@@ -109,6 +112,11 @@ pub struct Node {
     closing: Mutex<Vec<Arc<Service>>>,
     live: AtomicUsize,
     aborting: AtomicBool,
+    /// The first service, and whether the node failed to come up.
+    bootstrap: AtomicU32,
+    start_failed: AtomicBool,
+    pub(super) savers: Savers,
+    pub(super) ended_services: Mutex<Ended>,
     ended: Mutex<bool>,
     end: Condvar,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -152,6 +160,10 @@ impl Node {
             monitor: AtomicU32::new(0),
             live: AtomicUsize::new(0),
             aborting: AtomicBool::new(false),
+            bootstrap: AtomicU32::new(0),
+            start_failed: AtomicBool::new(false),
+            savers: Savers::default(),
+            ended_services: Mutex::default(),
             ended: Mutex::new(false),
             end: Condvar::new(),
             closing: Mutex::default(),
@@ -171,7 +183,8 @@ impl Node {
     }
 
     fn spawn(&self, name: &str, body: impl FnOnce() + Send + 'static) {
-        let spawned = std::thread::Builder::new().name(name.to_owned()).stack_size(STACK).spawn(body);
+        let spawned =
+            std::thread::Builder::new().name(name.to_owned()).stack_size(STACK).spawn(body);
         match spawned {
             Ok(thread) => {
                 self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
@@ -211,7 +224,12 @@ impl Node {
     }
 
     /// Gives a service one turn. True when it must be scheduled again.
-    fn run_turn(&self, service: &Arc<Service>, seat: &Seat, turn_end: &std::cell::Cell<Instant>) -> bool {
+    fn run_turn(
+        &self,
+        service: &Arc<Service>,
+        seat: &Seat,
+        turn_end: &std::cell::Cell<Instant>,
+    ) -> bool {
         if service.is_retired() {
             // The end of a service runs its finalizers: the watchdog has to see it as well.
             seat.progress.begin(service.handle, None);
@@ -223,7 +241,8 @@ impl Node {
         if pending > service.stats.overload_at.load(Ordering::Relaxed) {
             self.warn_of_overload(service, pending);
         }
-        let mut inbox = Inbox::new(self, service, &seat.progress, pending.min(TURN), turn_end.get());
+        let mut inbox =
+            Inbox::new(self, service, &seat.progress, pending.min(TURN), turn_end.get());
         // A panic is a defect of ours; it must cost one service, not the node.
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             // SAFETY: this worker took the service from a queue, so it holds the right.
@@ -231,12 +250,12 @@ impl Node {
         }));
         let taken = inbox.taken();
         seat.progress.rest();
-        service.stats.messages.fetch_add(taken as u64, Ordering::Relaxed);
+        add(&service.stats.messages, taken as u64);
         if self.options.profile {
             let now = Instant::now();
             let busy = now.duration_since(turn_end.replace(now));
             let busy = u64::try_from(busy.as_nanos()).unwrap_or(u64::MAX);
-            service.stats.busy.fetch_add(busy, Ordering::Relaxed);
+            add(&service.stats.busy, busy);
         }
         if outcome.is_err() {
             self.log(Some(service.handle), "a native function panicked; the service ends");
@@ -254,9 +273,13 @@ impl Node {
     /// # Errors
     /// When the kind is unknown, the factory fails, or the node has as many services as it may;
     /// the log says why.
-    pub fn launch(self: &Arc<Self>, kind: &str, arguments: &str) -> Result<Arc<Service>, LaunchFailed> {
+    pub fn launch(
+        self: &Arc<Self>,
+        kind: &str,
+        arguments: &str,
+    ) -> Result<Arc<Service>, LaunchFailed> {
         let refuse = |why: &str| {
-            self.log(None, &format!("FAILED launch {kind}: {why}"));
+            self.report(None, &format!("FAILED launch {kind}: {why}"));
             Err(LaunchFailed)
         };
         let Some(factory) = self.factories.get(kind) else {
@@ -271,7 +294,8 @@ impl Node {
         if self.aborting.load(Ordering::SeqCst) {
             return refuse("the node is ending");
         }
-        let name = if arguments.is_empty() { kind.to_owned() } else { format!("{kind} {arguments}") };
+        let name =
+            if arguments.is_empty() { kind.to_owned() } else { format!("{kind} {arguments}") };
         let added = self.registry.add(|handle| {
             let service = Service::new(handle, &name);
             // Until the actor is in place the service counts as scheduled, so that nobody runs it.
@@ -293,10 +317,14 @@ impl Node {
                 if service.mailbox.settle(1) {
                     self.scheduler.schedule(Arc::clone(&service));
                 }
+                if self.aborting.load(Ordering::SeqCst) {
+                    // `abort` may have looked before the service was there.
+                    self.retire(service.handle);
+                }
                 Ok(service)
             }
             Err(why) => {
-                self.log(Some(service.handle), &format!("FAILED launch {name}: {why}"));
+                self.report(Some(service.handle), &format!("FAILED launch {name}: {why}"));
                 self.retire(service.handle);
                 self.close(&service);
                 Err(LaunchFailed)
@@ -343,7 +371,9 @@ impl Node {
             };
             self.log(
                 Some(service.handle),
-                &format!("mailbox full: {name} has {pending} messages, {why}; {refused} refused so far"),
+                &format!(
+                    "mailbox full: {name} has {pending} messages, {why}; {refused} refused so far"
+                ),
             );
         }
         true
@@ -386,8 +416,14 @@ impl Node {
     fn undelivered(&self, message: Message, to: Handle) {
         // A late answer is nobody's request.
         if message.kind != Kind::RESPONSE && message.kind != Kind::ERROR {
+            self.log_undelivered(&message, to);
             self.answer_with_error(message.source, message.session, to);
         }
+    }
+
+    /// True once the node is to end.
+    pub(super) fn is_ending(&self) -> bool {
+        self.aborting.load(Ordering::Relaxed)
     }
 
     /// Tells the sender of a request that it has failed.
@@ -435,8 +471,10 @@ impl Node {
     pub fn retire(&self, handle: Handle) -> bool {
         let Some(service) = self.registry.remove(handle) else { return false };
         if service.mark_retired() {
+            self.remember_ended(handle, &service.name);
             if let Some(monitor) = Handle::new(self.monitor.load(Ordering::Relaxed)) {
-                let _ = self.send_to(monitor, Message::empty(Some(handle), Session::NONE, Kind::CLIENT));
+                let _ = self
+                    .send_to(monitor, Message::empty(Some(handle), Session::NONE, Kind::CLIENT));
             }
             if service.mailbox.claim().before == 0 {
                 self.scheduler.schedule(service);
@@ -457,7 +495,36 @@ impl Node {
             self.finish();
         } else if live == 1 && self.aborting.load(Ordering::SeqCst) {
             self.retire_logger();
+        } else if live == 1 && self.is_logger_alone() {
+            // Nobody is left who could ever start a service again.
+            self.log(None, "no service is left but the log: the node ends");
+            self.abort();
         }
+    }
+
+    fn is_logger_alone(&self) -> bool {
+        self.logger().is_some_and(|logger| self.registry.find(logger).is_some())
+            && self.bootstrap().is_some()
+    }
+
+    /// Notes the first service beside the log.
+    pub fn set_bootstrap(&self, service: Handle) {
+        self.bootstrap.store(service.number(), Ordering::SeqCst);
+    }
+
+    /// The first service beside the log.
+    pub fn bootstrap(&self) -> Option<Handle> {
+        Handle::new(self.bootstrap.load(Ordering::SeqCst))
+    }
+
+    /// Notes that the node could not start what it needs; the log says why.
+    pub fn note_start_failure(&self) {
+        self.start_failed.store(true, Ordering::SeqCst);
+    }
+
+    /// True when the node could not start what it needs.
+    pub fn has_start_failed(&self) -> bool {
+        self.start_failed.load(Ordering::SeqCst)
     }
 
     fn retire_logger(&self) {
@@ -492,21 +559,23 @@ impl Node {
     pub fn wait(&self, limit: Option<Duration>) -> bool {
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         match limit {
-            None => *self
-                .end
-                .wait_while(ended, |ended| !*ended)
-                .unwrap_or_else(PoisonError::into_inner),
-            Some(limit) => *self
-                .end
-                .wait_timeout_while(ended, limit, |ended| !*ended)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0,
+            None => {
+                *self.end.wait_while(ended, |ended| !*ended).unwrap_or_else(PoisonError::into_inner)
+            }
+            Some(limit) => {
+                *self
+                    .end
+                    .wait_timeout_while(ended, limit, |ended| !*ended)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0
+            }
         }
     }
 
     /// Joins the node's threads once it has ended. Not to be called from one of them.
     pub fn join(&self) {
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             let _ = thread.join();
         }
@@ -538,6 +607,15 @@ impl Node {
         }
     }
 
+    /// Logs a failure. The log service's own goes to standard error, since there is no log yet.
+    pub fn report(&self, source: Option<Handle>, text: &str) {
+        if self.logger().is_none_or(|logger| Some(logger) == source) {
+            let _ = writeln!(std::io::stderr(), "node: {text}");
+        } else {
+            self.log(source, text);
+        }
+    }
+
     /// Logs a line under the address `source`.
     pub fn log(&self, source: Option<Handle>, text: &str) {
         self.log_bytes(source, text.as_bytes());
@@ -545,15 +623,14 @@ impl Node {
 
     /// Logs a line that need not be text.
     pub fn log_bytes(&self, source: Option<Handle>, text: &[u8]) {
-        if let Some(logger) = self.logger() {
-            let message = Message {
-                source,
-                session: Session::NONE,
-                kind: Kind::TEXT,
-                payload: Payload::copy_of(text),
-            };
-            let _ = self.send_to(logger, message);
-        }
+        let Some(logger) = self.logger() else { return };
+        let message = Message {
+            source,
+            session: Session::NONE,
+            kind: Kind::TEXT,
+            payload: Payload::copy_of(text),
+        };
+        let _ = self.send_to(logger, message);
     }
 
     /// A value of the environment, which the config file fills.
@@ -625,14 +702,15 @@ impl Node {
                 *senders.entry(message.source.map_or(0, Handle::number)).or_default() += 1;
             });
         }
-        self.log(
-            Some(service.handle),
-            &format!(
-                "May overload, message queue length = {pending} ({}; from {})",
-                top(kinds.into_iter().map(|(kind, count)| (count, kind.to_string()))),
-                top(senders.into_iter().map(|(sender, count)| (count, self.describe(sender)))),
-            ),
-        );
+        let log = |text: &str| self.log(Some(service.handle), text);
+        log(&format!("May overload, message queue length = {pending}"));
+        // A line of its own: tools know skynet's by its end.
+        log(&format!(
+            "queue of {}: {}; from {}",
+            service.name,
+            top(kinds.into_iter().map(|(kind, count)| (count, kind.to_string()))),
+            top(senders.into_iter().map(|(sender, count)| (count, self.describe(sender)))),
+        ));
     }
 
     /// A sender for the log: address and name.
@@ -641,8 +719,21 @@ impl Node {
             None => "timers".to_owned(),
             Some(handle) => match self.registry.find(handle) {
                 Some(service) => format!("{handle} {}", service.name),
-                None => format!("{handle}"),
+                None => match self.ended_name(handle) {
+                    Some(name) => format!("{handle} {name} (ended)"),
+                    None => format!("{handle} (no service)"),
+                },
             },
+        }
+    }
+
+    /// Opens every message log anew, for a tool that has moved the files away.
+    pub fn reopen_message_logs(&self) {
+        for service in self.registry.services() {
+            if service.has_message_log() {
+                self.log_messages(&service, false);
+                self.log_messages(&service, true);
+            }
         }
     }
 
@@ -659,7 +750,10 @@ impl Node {
         match MessageLog::open(directory, service.handle, now) {
             Ok(log) => {
                 service.start_message_log(log);
-                self.log(Some(service.handle), &format!("Open log file in {}", directory.display()));
+                self.log(
+                    Some(service.handle),
+                    &format!("Open log file in {}", directory.display()),
+                );
             }
             Err(error) => self.log(
                 Some(service.handle),
@@ -667,6 +761,12 @@ impl Node {
             ),
         }
     }
+}
+
+/// Adds to a counter that only the holder of the scheduling right writes.
+#[inline]
+fn add(counter: &AtomicU64, amount: u64) {
+    counter.store(counter.load(Ordering::Relaxed) + amount, Ordering::Relaxed);
 }
 
 /// The three largest of a tally, as `name 12, other 3`.

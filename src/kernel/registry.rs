@@ -126,12 +126,12 @@ impl Registry {
 
     /// Gives `handle` a local name (without its dot); false when another service has it.
     pub fn name(&self, name: &[u8], handle: Handle) -> bool {
+        if let Some(service) = self.find(handle) {
+            service.named.store(true, Ordering::Release);
+        }
         let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
         if names.contains_key(name) {
             return false;
-        }
-        if let Some(service) = self.find(handle) {
-            service.named.store(true, Ordering::Release);
         }
         names.insert(name.into(), handle);
         true
@@ -148,7 +148,8 @@ impl Registry {
         match globals.names.insert(name.into(), Global::Known(owner)) {
             Some(Global::Awaited(messages)) => {
                 globals.waiting -= messages.len();
-                globals.bytes -= messages.iter().map(|message| message.payload.len()).sum::<usize>();
+                globals.bytes -=
+                    messages.iter().map(|message| message.payload.len()).sum::<usize>();
                 messages
             }
             _ => Vec::new(),

@@ -24,9 +24,13 @@ use super::service::Service;
 /// It bounds the threads a node can grow to; a stuck worker beyond it costs capacity.
 pub const MAX_REPLACEMENTS: usize = 16;
 
-/// Rounds of looking for work before a worker parks. Short, since the cores are shared with the
-/// I/O threads; long enough to catch the answer of a service on another core.
-const SEARCH_ROUNDS: usize = 32;
+/// Rounds of looking for work before a worker parks. With the pauses between them they take some
+/// ten microseconds: long enough to catch the next step of work that hops between cores, since
+/// waking a parked worker costs as much; short, since the cores are shared with the I/O threads.
+const SEARCH_ROUNDS: usize = 16;
+/// Pauses of the processor between two rounds, so that looking does not slow down the worker
+/// whose queue is looked at.
+const PAUSES: usize = 16;
 
 /// One worker's place: what others may see of it.
 pub(super) struct Seat {
@@ -86,6 +90,8 @@ pub(super) struct Scheduler {
     parked_count: AtomicUsize,
     /// Workers awake and looking for work; while one is, no other need be woken.
     searching: AtomicUsize,
+    /// Seats from the first on in which a worker has ever sat.
+    used: AtomicUsize,
     stopping: AtomicBool,
 }
 
@@ -107,6 +113,7 @@ impl Scheduler {
             parked: Mutex::default(),
             parked_count: AtomicUsize::new(0),
             searching: AtomicUsize::new(0),
+            used: AtomicUsize::new(threads),
             stopping: AtomicBool::new(false),
         }
     }
@@ -157,7 +164,15 @@ impl Scheduler {
 
     /// True when some service waits in a queue that its worker does not get to.
     pub(super) fn has_waiting_work(&self) -> bool {
-        !self.injector.is_empty() || self.seats.iter().any(|seat| !seat.stealer.is_empty())
+        !self.injector.is_empty()
+            || self
+                .used_seats()
+                .iter()
+                .any(|seat| seat.stalled.load(Ordering::Relaxed) && !seat.stealer.is_empty())
+    }
+
+    fn used_seats(&self) -> &[Seat] {
+        &self.seats[..self.used.load(Ordering::Relaxed)]
     }
 
     /// Number of parked workers.
@@ -188,6 +203,7 @@ impl Scheduler {
         let Some(queue) = place.queue.lock().unwrap_or_else(PoisonError::into_inner).take() else {
             return;
         };
+        self.used.fetch_max(seat + 1, Ordering::Relaxed);
         // SAFETY: `pthread_self` has no preconditions.
         let native = unsafe { libc::pthread_self() };
         *place.thread.lock().unwrap_or_else(PoisonError::into_inner) =
@@ -229,7 +245,7 @@ impl Scheduler {
             if found.is_some() || self.is_stopping() {
                 break;
             }
-            std::hint::spin_loop();
+            (0..PAUSES).for_each(|_| std::hint::spin_loop());
         }
         self.searching.fetch_sub(1, Ordering::SeqCst);
         if found.is_some() && (queue.len() > 1 || !self.injector.is_empty()) {
@@ -243,8 +259,9 @@ impl Scheduler {
         if let Some(service) = retry(|| self.injector.steal_batch_and_pop(queue)) {
             return Some(service);
         }
-        let count = self.seats.len();
-        (1..count).map(|step| &self.seats[(seat + step) % count]).find_map(|victim| {
+        let seats = self.used_seats();
+        let count = seats.len();
+        (1..count).map(|step| &seats[(seat + step) % count]).find_map(|victim| {
             match victim.stealer.len() {
                 0 => None,
                 1 if !victim.stalled.load(Ordering::Relaxed) => None,
@@ -261,7 +278,7 @@ impl Scheduler {
         }
         // Whoever adds work from now on sees the count; look once more for what came before.
         let missed = !self.injector.is_empty()
-            || self.seats.iter().any(|other| {
+            || self.used_seats().iter().any(|other| {
                 other.stealer.len() > usize::from(!other.stalled.load(Ordering::Relaxed))
             });
         if missed {

@@ -4,8 +4,8 @@
 //! mailbox (see `mailbox.rs`), so it runs on at most one thread at a time. After `close` the
 //! actor is gone, and whatever still reaches the mailbox is answered with an error.
 
-use std::sync::{Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::handle::Handle;
@@ -25,6 +25,15 @@ pub trait Actor: Send {
     /// with an error by the kernel.
     fn on_leftover(&mut self, message: Message) -> Option<Message> {
         Some(message)
+    }
+}
+
+/// An actor that takes every message and does nothing.
+pub struct Idle;
+
+impl Actor for Idle {
+    fn run(&mut self, inbox: &mut Inbox<'_>) {
+        while inbox.next_message().is_some() {}
     }
 }
 
@@ -80,6 +89,8 @@ pub struct Service {
     pub requests: AtomicU32,
     /// Has had a local name, so that the end has to look for it.
     pub(super) named: AtomicBool,
+    /// Wants to be asked before the node ends.
+    saves: AtomicBool,
     /// No longer in the registry; to be closed at its next turn.
     retired: AtomicBool,
     /// The actor is gone.
@@ -118,6 +129,7 @@ impl Service {
             message_log: Mutex::new(None),
             requests: AtomicU32::new(0),
             named: AtomicBool::new(false),
+            saves: AtomicBool::new(false),
             retired: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             leftovers: Mutex::new(()),
@@ -236,6 +248,11 @@ impl Service {
         self.is_logged.store(true, Ordering::Release);
     }
 
+    /// True while its messages are logged.
+    pub(super) fn has_message_log(&self) -> bool {
+        self.is_logged.load(Ordering::Acquire)
+    }
+
     /// Ends the message log; false when there is none.
     pub(super) fn stop_message_log(&self, now: u64) -> bool {
         self.is_logged.store(false, Ordering::Release);
@@ -262,6 +279,16 @@ impl Service {
             0 => None,
             nanoseconds => Some(Duration::from_nanos(nanoseconds)),
         }
+    }
+
+    /// Notes whether the service wants to be asked before the node ends.
+    pub fn set_saves(&self, saves: bool) {
+        self.saves.store(saves, Ordering::Release);
+    }
+
+    /// True when the service wants to be asked before the node ends.
+    pub fn saves(&self) -> bool {
+        self.saves.load(Ordering::Acquire)
     }
 
     /// Messages waiting, the one being handled included until its turn ends.

@@ -78,7 +78,9 @@ pub fn check(
         return Err(Refusal::Waits);
     }
     // Files of the process file system are empty to `stat`; all others need no second look.
-    if found.is_some_and(|found| found.len() == 0) && resolve(&target).is_some_and(|real| is_memory(&real)) {
+    if found.is_some_and(|found| found.len() == 0)
+        && resolve(&target).is_some_and(|real| is_memory(&real))
+    {
         return Err(Refusal::Memory);
     }
     if access == Access::Write && *rule != PathRule::Any {

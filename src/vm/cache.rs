@@ -154,10 +154,7 @@ impl Cache {
         if self.is_storing() {
             self.size.fetch_add(code.len(), Ordering::Relaxed);
             let chunk = Arc::new(Chunk { code: code.into(), stamp: ticket.stamp });
-            self.chunks
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(ticket.path, chunk);
+            self.chunks.write().unwrap_or_else(PoisonError::into_inner).insert(ticket.path, chunk);
         }
     }
 
@@ -168,8 +165,7 @@ impl Cache {
 
     /// Keeps a compiled file of the binary.
     pub fn store_embedded(&self, name: &'static str, code: &[u8]) {
-        let chunk =
-            Arc::new(Chunk { code: code.into(), stamp: Stamp { size: 0, modified: None } });
+        let chunk = Arc::new(Chunk { code: code.into(), stamp: Stamp { size: 0, modified: None } });
         self.embedded.write().unwrap_or_else(PoisonError::into_inner).insert(name, chunk);
     }
 

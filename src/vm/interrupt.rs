@@ -15,13 +15,13 @@
 //! going while one runs.
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_short, c_ushort, c_void};
+use std::ffi::c_int;
 use std::ptr;
 use std::sync::atomic::Ordering;
 
 use mlua::ffi;
 
-use super::Vm;
+use super::{Vm, layout};
 use crate::kernel::Interrupt;
 
 /// The signal: ignored by default and used by nothing else here.
@@ -58,76 +58,8 @@ extern "C" fn on_signal(_signal: c_int) {
     let state = ACTIVE.get();
     if !state.is_null() {
         arm(state);
-        allow_hooks(state);
+        layout::allow_hooks(state);
     }
-}
-
-/// A coroutine of Lua 5.3 (`struct lua_State` in `lstate.h`) up to the flag that is needed here.
-#[repr(C)]
-struct Layout {
-    next: *mut c_void,
-    kind: u8,
-    marked: u8,
-    calls: c_ushort,
-    status: u8,
-    top: *mut c_void,
-    global: *mut c_void,
-    call: *mut c_void,
-    old_code: *const c_void,
-    stack_last: *mut c_void,
-    stack: *mut c_void,
-    open_upvalues: *mut c_void,
-    gray: *mut c_void,
-    with_upvalues: *mut c_void,
-    recover: *mut c_void,
-    base_call: BaseCall,
-    hook: Option<ffi::lua_Hook>,
-    error_function: isize,
-    stack_size: c_int,
-    base_hook_count: c_int,
-    hook_count: c_int,
-    not_yieldable: c_ushort,
-    c_calls: c_ushort,
-    hook_mask: c_int,
-    allow_hook: u8,
-}
-
-/// `CallInfo` of `lstate.h`.
-#[repr(C)]
-struct BaseCall {
-    pointers: [*mut c_void; 4],
-    union: [isize; 3],
-    extra: isize,
-    results: c_short,
-    status: c_ushort,
-}
-
-/// Compares the layout with what Lua itself says of a fresh state.
-///
-/// # Safety
-/// `state` is live and runs nothing.
-pub(super) unsafe fn knows_layout(state: *mut ffi::lua_State) -> bool {
-    /// Any number that is unlikely to be there by chance.
-    const MARK: c_int = 0x5f37_59df;
-    let layout = state.cast::<Layout>();
-    // SAFETY: the caller's promise; `lua_State` is larger than the layout in every Lua 5.3, and a
-    // wrong layout is only compared.
-    unsafe {
-        ffi::lua_sethook(state, Some(on_count), ffi::LUA_MASKCOUNT, MARK);
-        let known = (*layout).hook.is_some_and(|hook| hook as usize == on_count as *const () as usize)
-            && (*layout).base_hook_count == MARK
-            && (*layout).hook_mask == ffi::LUA_MASKCOUNT
-            && (*layout).allow_hook == 1;
-        ffi::lua_sethook(state, None, 0, 0);
-        known && (*layout).hook.is_none() && (*layout).hook_mask == 0
-    }
-}
-
-/// Makes Lua call hooks where it would not.
-fn allow_hooks(state: *mut ffi::lua_State) {
-    // SAFETY: the state runs on this thread, and its layout was compared when it was made. Lua
-    // gives the flag its former value back when it leaves the place where it had cleared it.
-    unsafe { (&raw mut (*state.cast::<Layout>()).allow_hook).write_volatile(1) };
 }
 
 /// Arms the hook in a coroutine: it runs before the next instruction.
@@ -155,8 +87,11 @@ unsafe extern "C-unwind" fn on_count(state: *mut ffi::lua_State, _record: *mut f
             // Stays armed, so that no `pcall` in the script can go on afterwards, nor the message
             // handler of an `xpcall`.
             arm(state);
-            allow_hooks(state);
-            raise(state, c"message interrupted: it takes longer than its limit (sandbox.toml: message_time)");
+            layout::allow_hooks(state);
+            raise(
+                state,
+                c"message interrupted: it takes longer than its limit (sandbox.toml: message_time)",
+            );
         } else if asked(Interrupt::Signal) {
             raise(state, c"signal 0");
         }

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use mlua::ffi;
 
 use super::cache::{self, Chunk, Source, Ticket};
-use super::dispatch::add_traceback;
 use super::native::{Call, NOTHING, NativeResult, Raise};
+use super::resume::add_traceback;
 use super::state::Embedded;
 use super::{VmPointer, interrupt};
 use crate::native;
@@ -52,7 +52,7 @@ pub(super) unsafe fn boot(pointer: VmPointer, arguments: &str) -> Result<(), Str
         let failure = (status != ffi::LUA_OK).then(|| pointer.take_error());
         ffi::lua_settop(state, 0);
         pointer.get().interrupted = false;
-        pointer.settle();
+        // What the main chunk forked runs behind the first message, as in skynet.
         ffi::lua_gc(state, ffi::LUA_GCRESTART, 0);
         pointer.get().loading = None;
         failure.map_or(Ok(()), Err)
@@ -130,7 +130,8 @@ fn load_service(call: &mut Call) -> Result<(), Raise> {
     while from < patterns {
         let vm = call.vm();
         let path = &vm.shared.paths.luaservice;
-        let end = path[from..].iter().position(|byte| *byte == b';').map_or(path.len(), |at| from + at);
+        let end =
+            path[from..].iter().position(|byte| *byte == b';').map_or(path.len(), |at| from + at);
         let pattern: *const [u8] = &raw const path[from..end];
         from = end + 1;
         // SAFETY: the paths are never changed and live as long as the node.

@@ -3,14 +3,20 @@
 //! Invariant: a `Vm` is used by one thread at a time, the one that runs its service. While Lua
 //! runs no Rust reference to the `Vm` is alive; natives borrow it through `Call` for a moment.
 
+pub mod actor;
 pub mod allocator;
+pub mod arena;
 pub mod cache;
 pub mod dispatch;
 pub mod interrupt;
+mod layout;
 pub mod loader;
+pub mod modules;
 pub mod native;
 pub mod profile;
 pub mod protocol;
+pub mod request;
+pub mod resume;
 pub mod seri;
 pub mod session;
 pub mod state;
@@ -32,14 +38,17 @@ use native::TextBuffer;
 use protocol::Protocols;
 use session::{Responses, Sessions, Trace};
 use state::Shared;
-use thread::{ThreadId, Threads};
+use thread::{ThreadId, Threads, Waiting};
 
 /// Services whose addresses a VM remembers. A power of two; covers the few that most services
 /// talk to, the rest goes through the registry.
 const ROUTES: usize = 16;
 
 /// Room for Lua's own functions that restricted ones of ours stand in for.
-pub const STOCK: usize = 24;
+pub const STOCK: usize = 32;
+
+/// Standard libraries that a service opens when it first touches them.
+pub const LATE_LIBRARIES: usize = 5;
 
 /// What a service does with the messages it gets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,6 +81,17 @@ pub enum Wake {
     Killed,
 }
 
+/// Whom a queued `skynet.wakeup` means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wakeup {
+    /// A thread that sleeps under its own coroutine.
+    Thread(ThreadId),
+    /// Whoever sleeps under the token with this reference.
+    Token(c_int),
+    /// Whoever waits under this session.
+    Session(Session),
+}
+
 /// The message being handled.
 #[derive(Clone, Copy, Debug)]
 pub struct Current {
@@ -86,8 +106,7 @@ pub struct Current {
 }
 
 impl Current {
-    const NONE: Self =
-        Self { kind: Kind::TEXT, session: Session::NONE, source: None, bytes: &[] };
+    const NONE: Self = Self { kind: Kind::TEXT, session: Session::NONE, source: None, bytes: &[] };
 }
 
 /// The state of one Lua service.
@@ -107,6 +126,8 @@ pub struct Vm {
     pub error_text: TextBuffer,
     /// Values being packed.
     pub scratch: Vec<u8>,
+    /// Sizes of the tables being unpacked (`seri.rs`).
+    pub(crate) table_sizes: Vec<u32>,
     /// Its coroutines.
     pub threads: Threads,
     /// Who waits for which answer.
@@ -134,8 +155,14 @@ pub struct Vm {
     pub resume_depth: usize,
     /// The message being handled has overrun its time limit; it is raised out of.
     pub interrupted: bool,
+    /// Modules being loaded.
+    pub modules: modules::Modules,
+    /// The init functions have run, or are running.
+    pub has_started: bool,
     /// `skynet.exit` has been called.
     pub exiting: bool,
+    /// `skynet.memlimit` has been called.
+    pub memory_limited: bool,
     /// The message being handled.
     pub message: Current,
     /// Blocks handed to the script as light userdata, which it still has to send or free.
@@ -148,12 +175,14 @@ pub struct Vm {
     pub(crate) failed: *mut ffi::lua_State,
     /// Forked threads that have not run yet.
     pub forks: VecDeque<ThreadId>,
-    /// Sessions of threads to be woken.
-    pub wakeups: VecDeque<Session>,
+    /// Tokens of threads to be woken.
+    pub wakeups: VecDeque<Wakeup>,
     /// Sessions of calls that have failed.
     pub failures: VecDeque<Session>,
     /// Errors of the message being handled.
     pub errors: Vec<u8>,
+    /// Sessions of a list being made for `skynet.task`.
+    pub listing: Vec<Session>,
     /// Timers that are set.
     pub timers: usize,
     /// Messages taken in this turn.
@@ -168,6 +197,8 @@ pub struct Vm {
     pub stock: [Option<ffi::lua_CFunction>; STOCK],
     /// Some coroutine has been given a clock.
     pub profiling: bool,
+    /// References of the standard libraries that are not open yet (`bindings::standard`).
+    pub late: [c_int; LATE_LIBRARIES],
     /// State of tracing.
     pub trace: Trace,
     /// A chunk being loaded, held here so that a raise does not lose it.
@@ -180,12 +211,16 @@ pub struct Vm {
 pub struct References {
     /// Table of wakeup tokens: token to session.
     pub tokens: c_int,
+    /// Table of the functions of timers that have no coroutine yet, or `LUA_NOREF`.
+    pub timers: c_int,
     /// Replacement for the report of an unknown request, or `LUA_NOREF`.
     pub unknown_request: c_int,
     /// Replacement for the report of an unknown response, or `LUA_NOREF`.
     pub unknown_response: c_int,
     /// Function behind debug INFO, or `LUA_NOREF`.
     pub info: c_int,
+    /// Function of `skynet.on_stop`, or `LUA_NOREF`.
+    pub stop: c_int,
     /// The table of `skynet.init` functions not run yet, or `LUA_NOREF`.
     pub init: c_int,
     /// Clocks of the script's coroutines, by coroutine.
@@ -215,6 +250,34 @@ impl Vm {
         self.route(handle)?;
         let slot = handle.number() as usize % ROUTES;
         self.routes[slot].as_ref().map(|service| (service, &*self.node))
+    }
+
+    /// Takes the session of whoever sleeps under a queued token right now. Raises nothing.
+    fn session_to_wake(&mut self, wakeup: Wakeup) -> Option<Session> {
+        match wakeup {
+            Wakeup::Session(session) => Some(session),
+            Wakeup::Thread(id) => match self.threads[id].waiting {
+                Waiting::Sleep(session) | Waiting::Wait(session) if self.threads[id].own_token => {
+                    Some(session)
+                }
+                _ => None,
+            },
+            Wakeup::Token(token) => {
+                let state = self.state;
+                // SAFETY: raw reads of live registry values on the main state, whose stack has
+                // room; nothing is allocated.
+                unsafe {
+                    let mut is_integer = 0;
+                    ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, self.references.tokens.into());
+                    ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, token.into());
+                    ffi::luaL_unref(state, ffi::LUA_REGISTRYINDEX, token);
+                    ffi::lua_rawget(state, -2);
+                    let session = ffi::lua_tointegerx(state, -1, &raw mut is_integer);
+                    ffi::lua_pop(state, 2);
+                    i32::try_from(session).ok().filter(|_| is_integer != 0).map(Session)
+                }
+            }
+        }
     }
 
     /// Keeps a block that the script has to send or free.

@@ -15,7 +15,7 @@ use std::ptr::NonNull;
 
 use mlua::ffi;
 
-use super::Vm;
+use super::{Vm, layout};
 
 /// Name and entry point of a native function.
 pub type Entry = (&'static CStr, ffi::lua_CFunction);
@@ -32,9 +32,7 @@ macro_rules! natives {
 #[macro_export]
 macro_rules! native {
     ($body:expr) => {{
-        unsafe extern "C-unwind" fn entry(
-            state: *mut ::mlua::ffi::lua_State,
-        ) -> ::std::ffi::c_int {
+        unsafe extern "C-unwind" fn entry(state: *mut ::mlua::ffi::lua_State) -> ::std::ffi::c_int {
             // SAFETY: Lua calls this with the running state of a VM of ours.
             unsafe { $crate::vm::native::enter(state, $body) }
         }
@@ -92,14 +90,28 @@ pub enum Outcome {
 /// How a native fails. The text, if any, waits in the VM's buffer.
 #[derive(Clone, Copy)]
 pub enum Raise {
-    /// An error with the position of the Lua code at this level in front (1 is the caller).
-    At(c_int),
+    /// An error with the position of the script in front: of the nearest Lua function, since
+    /// `pcall(skynet.call, …)` has none right above the native.
+    At,
+    /// An error with the position of the caller in front if that is a Lua function, as Lua's own
+    /// C functions raise it.
+    AtCaller,
     /// An error without a position.
     Plain,
     /// A bad argument, in the words of Lua's own library.
     Argument(c_int),
     /// The value on top of the stack.
     Top,
+}
+
+impl Raise {
+    /// For functions that are written in Lua elsewhere: the position shown is the script's.
+    pub const fn from_script(self) -> Self {
+        match self {
+            Self::AtCaller => Self::At,
+            other => other,
+        }
+    }
 }
 
 /// What a native returns.
@@ -146,8 +158,14 @@ unsafe fn finish(state: *mut ffi::lua_State, outcome: NativeResult) -> c_int {
                 then(state, ffi::LUA_OK, context)
             }
             Ok(Outcome::ProtectedCall(arguments, handler, then, context)) => {
-                let status =
-                    ffi::lua_pcallk(state, arguments, ffi::LUA_MULTRET, handler, context, Some(then));
+                let status = ffi::lua_pcallk(
+                    state,
+                    arguments,
+                    ffi::LUA_MULTRET,
+                    handler,
+                    context,
+                    Some(then),
+                );
                 then(state, status, context)
             }
             Err(raise) => self::raise(state, raise),
@@ -165,7 +183,8 @@ unsafe fn raise(state: *mut ffi::lua_State, raise: Raise) -> c_int {
             Raise::Argument(index) => {
                 return ffi::luaL_argerror(state, index, text.as_ptr().cast());
             }
-            Raise::At(level) => {
+            Raise::At | Raise::AtCaller => {
+                let level = if matches!(raise, Raise::At) { nearest_lua(state) } else { 1 };
                 ffi::luaL_where(state, level);
                 ffi::lua_pushlstring(state, text.as_ptr().cast(), text.len() - 1);
                 ffi::lua_concat(state, 2);
@@ -176,6 +195,23 @@ unsafe fn raise(state: *mut ffi::lua_State, raise: Raise) -> c_int {
         }
         ffi::lua_error(state)
     }
+}
+
+/// The level of the nearest Lua function above the running native; 1 if there is none.
+unsafe fn nearest_lua(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: `lua_getinfo` of "l" neither runs Lua nor raises; the record lives in this frame.
+    unsafe {
+        let mut record: ffi::lua_Debug = std::mem::zeroed();
+        let mut level = 1;
+        while ffi::lua_getstack(state, level, &raw mut record) != 0 {
+            ffi::lua_getinfo(state, c"l".as_ptr(), &raw mut record);
+            if record.currentline > 0 {
+                return level;
+            }
+            level += 1;
+        }
+    }
+    1
 }
 
 /// The running call of a native function: its arguments, its VM, its stack.
@@ -196,6 +232,13 @@ impl Call {
     pub fn vm(&mut self) -> &mut Vm {
         // SAFETY: the VM outlives its states; the borrow of `self` keeps it unique.
         unsafe { Vm::of(self.state).as_mut() }
+    }
+
+    /// True when the caller throws away whatever this native returns.
+    #[inline]
+    pub fn discards_results(&self) -> bool {
+        // SAFETY: a native runs in a state whose layout was compared when it was made.
+        unsafe { layout::wanted_results(self.state) == 0 }
     }
 
     /// Number of arguments, or of values on the stack.
@@ -382,7 +425,7 @@ impl Call {
     #[cold]
     pub fn error(&mut self, text: fmt::Arguments<'_>) -> Raise {
         self.vm().error_text.write(text);
-        Raise::At(1)
+        Raise::At
     }
 
     /// An error without a position, as `assert` raises it.

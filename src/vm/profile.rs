@@ -86,7 +86,10 @@ impl VmPointer {
 
 impl Vm {
     /// The clock of the thread that runs on `state`, or none if that is a coroutine of the script.
-    pub fn thread_stopwatch(&mut self, state: *mut ffi::lua_State) -> Option<&mut Option<Stopwatch>> {
+    pub fn thread_stopwatch(
+        &mut self,
+        state: *mut ffi::lua_State,
+    ) -> Option<&mut Option<Stopwatch>> {
         let id = self.threads.of_state(state)?;
         Some(&mut self.threads[id].stopwatch)
     }

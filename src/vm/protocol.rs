@@ -38,6 +38,8 @@ pub struct Protocols {
 
 /// Position of `lua` in the list; it comes first because it is the most used.
 const LUA: usize = 0;
+/// Position of `error`.
+const ERROR: usize = 2;
 
 impl Protocols {
     pub(super) fn new() -> Self {
@@ -61,6 +63,12 @@ impl Protocols {
     #[inline]
     pub fn lua(&self) -> &Protocol {
         &self.all[LUA]
+    }
+
+    /// True when the script has put a handler of its own in the place of the one for errors.
+    #[inline]
+    pub fn handles_errors(&self) -> bool {
+        self.all[ERROR].dispatch != NO_REFERENCE
     }
 
     /// Position of the type with this name.
@@ -89,6 +97,14 @@ impl Protocols {
     /// Adds a type.
     pub fn add(&mut self, name: &[u8], kind: Kind, class: c_int) {
         self.all.push(Protocol { name: name.into(), kind, class, dispatch: NO_REFERENCE });
+    }
+
+    /// A message type for the log: its name, or its number when the service does not know it.
+    pub fn describe(&self, kind: Kind) -> String {
+        match self.by_kind(kind) {
+            Some(position) => String::from_utf8_lossy(&self.at(position).name).into_owned(),
+            None => kind.0.to_string(),
+        }
     }
 
     /// All types.

@@ -8,11 +8,7 @@ use std::ffi::{c_int, c_void};
 use mlua::ffi;
 
 use super::native::{Call, Raise};
-use crate::codec::seri::{self, Item, MAX_DEPTH, Reader};
-
-/// Nesting that reading accepts. Nothing deeper is ever written; bytes that ask for more are no
-/// stream of ours.
-const MAX_READ_DEPTH: usize = 2 * MAX_DEPTH;
+use crate::codec::seri::{self, Item, MAX_DEPTH, MAX_READ_DEPTH, Reader};
 
 /// Packs the values from stack index `first` to the top into the VM's scratch buffer, behind what
 /// is there. The result is where they start; the caller takes them from there.
@@ -31,6 +27,9 @@ pub fn pack(call: &mut Call, first: c_int) -> Result<usize, Raise> {
 
 #[inline]
 fn pack_value(call: &mut Call, index: c_int, depth: usize) -> Result<(), Raise> {
+    if depth > MAX_DEPTH {
+        return Err(fail(call, format_args!("serialize can't pack too depth table")));
+    }
     let state = call.state();
     match call.kind(index) {
         ffi::LUA_TSTRING => {
@@ -41,7 +40,10 @@ fn pack_value(call: &mut Call, index: c_int, depth: usize) -> Result<(), Raise> 
                 std::slice::from_raw_parts(start.cast(), length)
             };
             if !seri::put_string(&mut call.vm().scratch, bytes) {
-                return Err(fail(call, format_args!("string of {length} bytes is too long to serialize")));
+                return Err(fail(
+                    call,
+                    format_args!("string of {length} bytes is too long to serialize"),
+                ));
             }
         }
         ffi::LUA_TNUMBER => {
@@ -76,9 +78,6 @@ fn pack_value(call: &mut Call, index: c_int, depth: usize) -> Result<(), Raise> 
 }
 
 fn pack_table(call: &mut Call, index: c_int, depth: usize) -> Result<(), Raise> {
-    if depth > MAX_DEPTH {
-        return Err(fail(call, format_args!("serialize can't pack too depth table")));
-    }
     call.reserve(8)?;
     let state = call.state();
     // SAFETY: `index` is a table; there is room for the values pushed here; raw access raises
@@ -146,7 +145,8 @@ fn pack_with_pairs(call: &mut Call, index: c_int, depth: usize) -> Result<(), Ra
 
 #[cold]
 fn fail(call: &mut Call, text: std::fmt::Arguments<'_>) -> Raise {
-    call.error(text)
+    let _ = call.error(text);
+    Raise::AtCaller
 }
 
 /// Pushes the values that `bytes` hold; returns how many.
@@ -162,8 +162,15 @@ pub unsafe fn unpack(call: &mut Call, bytes: &[u8]) -> Result<c_int, Raise> {
         if count % 16 == 0 {
             call.reserve(16 + 8)?;
         }
-        // Reading the item and pushing it are one step, so the stack grows by one each time.
-        if push_item(call, &mut reader, 0).is_err() {
+        let pushed = match reader.next_item() {
+            Ok(Item::Table(array)) => push_measured_table(call, &mut reader, array),
+            Ok(item) => {
+                push_plain(call, item);
+                Ok(())
+            }
+            Err(_) => Err(Stopped),
+        };
+        if pushed.is_err() {
             return Err(invalid(call, &reader));
         }
         count += 1;
@@ -174,21 +181,10 @@ pub unsafe fn unpack(call: &mut Call, bytes: &[u8]) -> Result<c_int, Raise> {
 /// The reader stopped in the middle of a value, or the stack is full.
 struct Stopped;
 
+/// Pushes anything but a table.
 #[inline]
-fn push_item(call: &mut Call, reader: &mut Reader<'_>, depth: usize) -> Result<(), Stopped> {
-    let item = reader.next_item().map_err(|_| Stopped)?;
-    push_value(call, reader, item, depth)
-}
-
-#[inline]
-fn push_value(
-    call: &mut Call,
-    reader: &mut Reader<'_>,
-    item: Item<'_>,
-    depth: usize,
-) -> Result<(), Stopped> {
+fn push_plain(call: &mut Call, item: Item<'_>) {
     match item {
-        Item::Nil => call.push_nil(),
         Item::Boolean(value) => call.push_boolean(value),
         Item::Integer(value) => call.push_integer(value),
         Item::Float(value) => call.push_number(value),
@@ -197,42 +193,71 @@ fn push_value(
         Item::Pointer(value) => unsafe {
             ffi::lua_pushlightuserdata(call.state(), value as usize as *mut c_void);
         },
-        Item::Table(array) => return push_table(call, reader, array, depth + 1),
+        Item::Nil | Item::Table(_) => call.push_nil(),
     }
-    Ok(())
+}
+
+/// Pushes an outermost table: reads it once to learn the size of every table in it, so that none
+/// has to be rehashed while it is filled, and then once more to build it.
+fn push_measured_table(
+    call: &mut Call,
+    reader: &mut Reader<'_>,
+    array: usize,
+) -> Result<(), Stopped> {
+    let mut ahead = reader.clone();
+    let sizes = &mut call.vm().table_sizes;
+    let start = sizes.len();
+    if ahead.measure_table(array, MAX_READ_DEPTH, sizes).is_err() {
+        sizes.truncate(start);
+        *reader = ahead;
+        return Err(Stopped);
+    }
+    let mut next = start;
+    let pushed = push_table(call, reader, array, &mut next);
+    call.vm().table_sizes.truncate(start);
+    pushed
 }
 
 fn push_table(
     call: &mut Call,
     reader: &mut Reader<'_>,
     array: usize,
-    depth: usize,
+    next_size: &mut usize,
 ) -> Result<(), Stopped> {
-    // Each value takes at least a byte, so a length beyond the input is a lie; refusing it here
-    // keeps a few bytes from asking for gigabytes.
-    if depth > MAX_READ_DEPTH || array > reader.left() || call.reserve(8).is_err() {
-        return Err(Stopped);
-    }
+    call.reserve(8).map_err(|_| Stopped)?;
+    let pairs = call.vm().table_sizes[*next_size];
+    *next_size += 1;
     let state = call.state();
     // SAFETY: room was reserved; the table is on the stack while it is filled.
     unsafe {
-        ffi::lua_createtable(state, c_int::try_from(array).unwrap_or(0), 0);
+        let pairs = c_int::try_from(pairs).unwrap_or(0);
+        ffi::lua_createtable(state, c_int::try_from(array).unwrap_or(0), pairs);
         for position in 1..=array {
-            push_item(call, reader, depth)?;
+            push_inner(call, reader, next_size)?;
             ffi::lua_rawseti(state, -2, i64::try_from(position).unwrap_or(i64::MAX));
         }
-        loop {
-            let key = reader.next_item().map_err(|_| Stopped)?;
-            if matches!(key, Item::Nil) {
-                return Ok(());
-            }
-            if matches!(key, Item::Float(value) if value.is_nan()) {
-                // Lua cannot use it as a key; no Lua has written it.
-                return Err(Stopped);
-            }
-            push_value(call, reader, key, depth)?;
-            push_item(call, reader, depth)?;
+        for _ in 0..pairs {
+            push_inner(call, reader, next_size)?;
+            push_inner(call, reader, next_size)?;
             ffi::lua_rawset(state, -3);
+        }
+    }
+    // The nil behind the pairs.
+    reader.next_item().map_err(|_| Stopped)?;
+    Ok(())
+}
+
+#[inline]
+fn push_inner(
+    call: &mut Call,
+    reader: &mut Reader<'_>,
+    next_size: &mut usize,
+) -> Result<(), Stopped> {
+    match reader.next_item().map_err(|_| Stopped)? {
+        Item::Table(array) => push_table(call, reader, array, next_size),
+        item => {
+            push_plain(call, item);
+            Ok(())
         }
     }
 }
@@ -241,5 +266,5 @@ fn push_table(
 fn invalid(call: &mut Call, reader: &Reader<'_>) -> Raise {
     // skynet shows the line of its C source in place of the zero.
     let left = reader.left();
-    call.error(format_args!("Invalid serialize stream {left} (line:0)"))
+    fail(call, format_args!("Invalid serialize stream {left} (line:0)"))
 }

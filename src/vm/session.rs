@@ -37,6 +37,9 @@ impl Hasher for SessionHasher {
 pub enum Waiter {
     /// This thread goes on.
     Thread(ThreadId),
+    /// A coroutine is taken for the timer's function, whose reference in the table of timer
+    /// functions this is.
+    Function(c_int),
     /// Nothing: whoever waited has been woken already.
     Swallow,
 }
@@ -84,8 +87,13 @@ impl Sessions {
     pub fn threads(&self) -> impl Iterator<Item = (Session, ThreadId)> {
         self.waiters.iter().filter_map(|(session, waiter)| match waiter {
             Waiter::Thread(id) => Some((*session, *id)),
-            Waiter::Swallow => None,
+            Waiter::Function(_) | Waiter::Swallow => None,
         })
+    }
+
+    /// Number of sessions somebody waits for.
+    pub fn waiting(&self) -> usize {
+        self.waiters.values().filter(|waiter| **waiter != Waiter::Swallow).count()
     }
 }
 
@@ -149,6 +157,8 @@ pub struct Trace {
     pub last: u64,
     /// `skynet.trace_timeout`: remember where timers were set.
     pub timers: bool,
+    /// Where the timers that run were set, while that is remembered.
+    pub origins: HashMap<ThreadId, Box<[u8]>>,
     /// `skynet.traceproto`: per message type, always or never.
     pub protocols: HashMap<u8, bool>,
 }

@@ -11,12 +11,15 @@ use std::sync::Arc;
 use mlua::ffi;
 
 use super::allocator::Allocator;
+use super::arena::ArenaPool;
 use super::cache::Cache;
 use super::native::TextBuffer;
 use super::protocol::Protocols;
 use super::session::{NO_REFERENCE, Responses, Sessions, Trace};
 use super::thread::Threads;
-use super::{Callback, Current, References, STOCK, Vm, VmPointer, Wake, interrupt};
+use super::{
+    Callback, Current, LATE_LIBRARIES, References, STOCK, Vm, VmPointer, Wake, interrupt, layout,
+};
 use crate::kernel::{Node, Service};
 use crate::sandbox::{Policy, Protected, Sandbox};
 
@@ -24,6 +27,8 @@ use crate::sandbox::{Policy, Protected, Sandbox};
 pub struct Shared {
     /// Compiled scripts.
     pub cache: Cache,
+    /// Memory for the small blocks of each.
+    pub arenas: Arc<ArenaPool>,
     /// The sandbox.
     pub sandbox: Sandbox,
     /// Where scripts and modules are found.
@@ -91,19 +96,18 @@ impl VmPointer {
         shared: &Arc<Shared>,
         policy: Arc<Policy>,
     ) -> Result<Self, String> {
-        let limit = policy.memory.map_or(usize::MAX, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
-        let mut allocator = Box::new(Allocator::new(limit));
+        let limit =
+            policy.memory.map_or(usize::MAX, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        let mut allocator = Box::new(Allocator::new(limit, &shared.arenas));
         // SAFETY: the allocator is boxed and lives as long as the state.
-        let state = unsafe {
-            ffi::lua_newstate(Allocator::allocate, (&raw mut *allocator).cast())
-        };
+        let state = unsafe { ffi::lua_newstate(Allocator::allocate, (&raw mut *allocator).cast()) };
         if state.is_null() {
             return Err(format!("not enough memory for a Lua state (limit {limit} bytes)"));
         }
         // SAFETY: the state is fresh.
         unsafe {
             ffi::lua_atpanic(state, on_panic);
-            if !interrupt::knows_layout(state) {
+            if !layout::is_known(state) {
                 ffi::lua_close(state);
                 return Err("this Lua is none that the watchdog knows".to_owned());
             }
@@ -122,6 +126,7 @@ impl VmPointer {
             policy,
             error_text: TextBuffer::new(),
             scratch: Vec::new(),
+            table_sizes: Vec::new(),
             threads,
             sessions: Sessions::default(),
             responses: Responses::default(),
@@ -135,7 +140,10 @@ impl VmPointer {
             blocked_coroutines: 0,
             resume_depth: 0,
             interrupted: false,
+            modules: super::modules::Modules::default(),
+            has_started: false,
             exiting: false,
+            memory_limited: false,
             message: Current::NONE,
             blocks: HashMap::new(),
             block_bytes: 0,
@@ -145,14 +153,17 @@ impl VmPointer {
             wakeups: VecDeque::new(),
             failures: VecDeque::new(),
             errors: Vec::new(),
+            listing: Vec::new(),
             timers: 0,
             taken: 0,
             turn_began: None,
             references: References {
                 tokens: NO_REFERENCE,
+                timers: NO_REFERENCE,
                 unknown_request: NO_REFERENCE,
                 unknown_response: NO_REFERENCE,
                 info: NO_REFERENCE,
+                stop: NO_REFERENCE,
                 init: NO_REFERENCE,
                 protocols: NO_REFERENCE,
                 stopwatches: NO_REFERENCE,
@@ -160,6 +171,7 @@ impl VmPointer {
             stock_yield: 0,
             stock: [None; STOCK],
             profiling: false,
+            late: [NO_REFERENCE; LATE_LIBRARIES],
             trace: Trace::default(),
             loading: None,
             routes: std::array::from_fn(|_| None),
@@ -230,6 +242,11 @@ unsafe extern "C-unwind" fn install(state: *mut ffi::lua_State) -> c_int {
     // SAFETY: called protected by `VmPointer::new` with the fresh main state. The library is
     // static, so its reference outlives any raise.
     unsafe {
+        // Giving a reference back for the first time adds a key to the registry. Later the
+        // dispatcher does it where nothing may be allocated.
+        ffi::lua_pushboolean(state, 1);
+        let reference = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
+        ffi::luaL_unref(state, ffi::LUA_REGISTRYINDEX, reference);
         let library = Vm::of(state).as_ref().shared.library;
         library.install(state);
     }

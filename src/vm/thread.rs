@@ -13,7 +13,7 @@ use std::ffi::c_int;
 use mlua::ffi;
 
 use super::profile::Stopwatch;
-use crate::kernel::{Handle, Session};
+use crate::kernel::{Handle, Kind, Session};
 
 /// Most finished coroutines kept for reuse. A burst of requests leaves no more than this behind.
 const POOL: usize = 64;
@@ -69,10 +69,12 @@ impl Waiting {
 pub struct Thread {
     /// The coroutine; null when the slot is free.
     pub state: *mut ffi::lua_State,
-    /// The request to answer, if it still has to be.
+    /// The request until it is answered, also one that wants no answer.
     pub request: Option<Request>,
-    /// Whom and under which session the thread serves, answered or not (`skynet.context`).
+    /// The same, answered or not.
     pub context: Option<Request>,
+    /// Kind of the message it handles.
+    pub kind: Kind,
     /// What it waits for.
     pub waiting: Waiting,
     /// It can be woken by its own coroutine; false while it waits under another token.
@@ -144,6 +146,7 @@ impl Threads {
             state: coroutine,
             request: None,
             context: None,
+            kind: Kind::TEXT,
             waiting: Waiting::Nothing,
             own_token: false,
             stopwatch: None,

@@ -6,9 +6,9 @@
 
 use std::fmt::Write as _;
 
+use super::session::Trace;
 use super::thread::ThreadId;
 use super::{Current, Vm};
-use super::session::Trace;
 
 impl Trace {
     /// True when nothing is traced and nothing is to be.
@@ -23,21 +23,43 @@ impl Vm {
     pub(super) fn begin_traced(&mut self, id: ThreadId, message: Current) {
         let incoming = message.source.and_then(|source| self.trace.incoming.remove(&source));
         let tag = match (self.trace.protocols.get(&message.kind.0), incoming) {
-            (Some(false), _) => return,
-            (_, Some(tag)) => tag,
-            (Some(true), None) => self.new_tag(),
+            // No tag at all: this request is not traced, whatever its handler asks for.
+            (Some(false), _) => Box::default(),
+            (_, Some(tag)) => {
+                self.log_trace(&tag, "request", "");
+                tag
+            }
+            (Some(true), None) => {
+                let tag = self.new_tag();
+                self.log_trace(&tag, "trace", "");
+                tag
+            }
             (None, None) => return,
         };
-        self.log_trace(&tag, "request", "");
         self.trace.tags.insert(id, tag);
         self.threads[id].traced = true;
     }
 
     /// A handler has ended.
     pub(super) fn end_traced(&mut self, id: ThreadId) {
-        if let Some(tag) = self.trace.tags.remove(&id) {
-            self.log_trace(&tag, "end", "");
+        self.log_tag(id, "end");
+        self.trace.tags.remove(&id);
+    }
+
+    /// Logs one event of a thread, if it is traced.
+    #[inline]
+    pub fn log_tag(&self, id: ThreadId, event: &str) {
+        if self.trace.tags.is_empty() {
+            return;
         }
+        if let Some(tag) = self.trace.tags.get(&id).filter(|tag| !tag.is_empty()) {
+            self.log_trace(tag, event, "");
+        }
+    }
+
+    /// True when the running request must not be traced (`skynet.traceproto(type, false)`).
+    pub fn is_trace_refused(&self) -> bool {
+        self.current.and_then(|id| self.trace.tags.get(&id)).is_some_and(|tag| tag.is_empty())
     }
 
     /// A tag that nobody has used.
@@ -48,7 +70,7 @@ impl Vm {
 
     /// The tag of the running thread.
     pub fn current_tag(&self) -> Option<&[u8]> {
-        self.trace.tags.get(&self.current?).map(|tag| &**tag)
+        self.trace.tags.get(&self.current?).map(|tag| &**tag).filter(|tag| !tag.is_empty())
     }
 
     /// Logs one event of a tag; `positions` are `file:line` words.

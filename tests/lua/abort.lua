@@ -13,10 +13,10 @@ skynet.start(function()
     skynet.call(skynet.newservice "peer", "lua", "sleep", 100000)
   end)
   skynet.timeout(100000, function() end)
-  skynet.sleep(2)
+  skynet.sleep(5)
   print "aborting"
   skynet.abort()
   print "still here"
-  skynet.sleep(1)
+  skynet.sleep(5)
   print "this must not print"
 end)

@@ -15,7 +15,7 @@ skynet.start(function()
   local passed = skynet.now() - begin
   print("sleep 10", passed >= 9)
   local nanoseconds = skynet.hpc() - ticks
-  print("hpc", nanoseconds > 80000000, math.abs(nanoseconds / 1e7 - passed) < 100)
+  print("hpc", nanoseconds > 20000000, math.abs(nanoseconds / 1e7 - passed) < 100)
   print("hpc moves", skynet.hpc() >= ticks)
   skynet.abort()
 end)

@@ -1,9 +1,9 @@
--- skynet.codecache keeps compiled files for the whole process: clear makes edits visible, mode turns it off for one service.
+-- skynet.codecache keeps compiled files for the whole process: clear shows edits, mode turns it off for one service.
 local skynet = require "skynet"
 require "skynet.manager"
 local cache = require "skynet.codecache"
 
-local file = "tests/lua/codecache.tmp"
+local file = ("tests/lua/codecache.%d.tmp"):format(skynet.hpc())
 
 local function write(text)
   local f = assert(io.open(file, "w"))

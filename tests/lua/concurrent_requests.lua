@@ -5,7 +5,7 @@ require "skynet.manager"
 skynet.start(function()
   local peer = skynet.newservice "peer"
   local left = 3
-  for name, delay in pairs { slow = 6, middle = 3, quick = 0 } do
+  for name, delay in pairs { slow = 30, middle = 15, quick = 0 } do
     skynet.fork(function()
       print(skynet.call(peer, "lua", "sleep", delay, name))
       left = left - 1

@@ -12,7 +12,7 @@ local command = {}
 function command.called()
   local before = skynet.context()
   show "called"
-  skynet.sleep(1)
+  skynet.sleep(5)
   print("same after a wait", skynet.context() == before)
   skynet.fork(function()
     show "fork"
@@ -42,7 +42,7 @@ skynet.start(function()
   skynet.call(self, "lua", "called")
   skynet.call(self, "lua", "taken")
   skynet.send(self, "lua", "sent")
-  skynet.sleep(1)
+  skynet.sleep(5)
   show "start function"
   skynet.abort()
 end)

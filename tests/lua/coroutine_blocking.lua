@@ -54,7 +54,7 @@ skynet.start(function()
     co.yield()
     print "this must not print"
   end)
-  skynet.sleep(1)
+  skynet.sleep(5)
 
   -- A request may be answered from inside one.
   skynet.dispatch("lua", function()

@@ -1,4 +1,4 @@
--- skynet.coroutine is Lua's coroutine library for use inside services: same results, plus status "blocked" and thread().
+-- skynet.coroutine is Lua's coroutine library for use in services: same results, plus status "blocked" and thread().
 local skynet = require "skynet"
 require "skynet.manager"
 local co = require "skynet.coroutine"

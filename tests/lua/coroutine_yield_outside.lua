@@ -1,6 +1,6 @@
 -- config: logservice = "snlua"
 -- config: logger = "captured_log"
--- Yielding with skynet.coroutine outside of its resume, or with plain coroutine.yield, ends the coroutine with a logged error.
+-- Yielding with skynet.coroutine outside of its resume, or with plain coroutine.yield, ends in a logged error.
 local skynet = require "skynet"
 require "skynet.manager"
 local co = require "skynet.coroutine"

@@ -23,7 +23,7 @@ skynet.start(function()
 
   local sub = sheet.sub
   builder.update("sheet", { 1, name = "second", sub = { x = 2, y = { "deeper" } } })
-  skynet.sleep(2)
+  skynet.sleep(5)
   print(sheet.name, sheet.half, #sheet, sheet.sub.x, sub.x, sub.y[1])
 
   builder.new("compiled", builder.compile { a = { b = "c" } })

@@ -1,5 +1,5 @@
 -- until: 1.8
--- When messages queued in a dying service are dropped, every pending call of their senders to it fails, taken up or not.
+-- When messages queued in a dying service are dropped, all pending calls of their senders to it fail.
 local skynet = require "skynet"
 require "skynet.manager"
 
@@ -13,7 +13,7 @@ skynet.start(function()
   end
   skynet.fork(call, "hold")
   skynet.fork(call, "sleep", 100000)
-  skynet.sleep(1)
+  skynet.sleep(5)
   skynet.send(peer, "lua", "spin", "victim")
   repeat
     skynet.yield()

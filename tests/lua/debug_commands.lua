@@ -30,7 +30,8 @@ skynet.start(function()
   show(debug("INFO", "a", nil, 3))
   show(skynet.call(bare, "debug", "INFO"))
 
-  print("SUPPORT", debug("SUPPORT", "lua"), debug("SUPPORT", "debug"), debug("SUPPORT", "response"), debug("SUPPORT", "nosuch"))
+  print("SUPPORT", debug("SUPPORT", "lua"), debug("SUPPORT", "debug"))
+  print("SUPPORT", debug("SUPPORT", "response"), debug("SUPPORT", "nosuch"))
   print("SUPPORT", skynet.call(bare, "debug", "SUPPORT", "lua"))
 
   show(debug("RUN", "print('a', 1); print 'b'"))

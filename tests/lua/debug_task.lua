@@ -5,7 +5,7 @@ require "skynet.manager"
 skynet.start(function()
   local peer = skynet.newservice "peer"
   skynet.fork(pcall, skynet.call, peer, "lua", "sleep", 1000)
-  skynet.sleep(1)
+  skynet.sleep(5)
 
   local tasks, n = skynet.call(peer, "debug", "TASK"), 0
   for _, trace in pairs(tasks) do
@@ -19,7 +19,7 @@ skynet.start(function()
   -- While a service starts, TASK "init" shows where.
   local address
   skynet.fork(function()
-    address = skynet.newservice("slow_start", "slow", 50)
+    address = skynet.newservice("slow_start", "slow", 60)
   end)
   local starting
   repeat
@@ -30,7 +30,7 @@ skynet.start(function()
       end
     end
   until starting
-  skynet.sleep(2)
+  skynet.sleep(5)
   local trace = skynet.call(starting, "debug", "TASK", "init")
   print("init", trace:match "stack traceback", trace:match "slow_start%.lua")
   repeat

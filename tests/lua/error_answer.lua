@@ -11,7 +11,7 @@ end
 
 --- Prints what has ended so far, sorted: pending calls are failed in no particular order.
 local function show()
-  skynet.sleep(1)
+  skynet.sleep(5)
   table.sort(results)
   print(table.concat(results, "\n"))
   results = {}
@@ -32,7 +32,7 @@ skynet.start(function()
   skynet.fork(call, "first to one", one, "hold")
   skynet.fork(call, "second to one", one, "hold")
   skynet.fork(call, "to two", two, "hold")
-  skynet.sleep(1)
+  skynet.sleep(5)
   skynet.redirect(skynet.self(), one, "error", 0, "")
   show()
   skynet.call(two, "lua", "release", true, "answered")

@@ -1,4 +1,4 @@
--- A service that exits inside its start function makes newservice give nil; one killed then makes it fail.
+-- A service that exits inside its start function makes newservice give nothing; one killed then makes it fail.
 local skynet = require "skynet"
 require "skynet.manager"
 

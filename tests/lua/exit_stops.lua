@@ -5,7 +5,7 @@ require "skynet.manager"
 skynet.start(function()
   local service = skynet.newservice "exit_steps"
   print((pcall(skynet.call, service, "lua")))
-  skynet.sleep(5)
+  skynet.sleep(10)
   print("gone", (pcall(skynet.call, service, "lua")))
   skynet.abort()
 end)

@@ -1,4 +1,4 @@
--- An error in one fork or handler stops that coroutine alone; an error behind the answer changes nothing for the caller.
+-- An error in one fork or handler stops that coroutine alone; one behind the answer changes nothing for the caller.
 local skynet = require "skynet"
 require "skynet.manager"
 

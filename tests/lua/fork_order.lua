@@ -33,7 +33,7 @@ skynet.start(function()
     print("fourth", select("#", ...))
   end)
   print "start gives way"
-  skynet.sleep(1)
+  skynet.sleep(5)
   print "start resumes"
 
   -- Nothing forked runs while the forking coroutine only computes.

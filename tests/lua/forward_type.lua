@@ -1,4 +1,4 @@
--- skynet.forward_type translates type ids and leaves the mapped messages unfreed, so that they can be passed on as they are.
+-- skynet.forward_type translates type ids and leaves mapped messages unfreed, so that they can be passed on.
 local skynet = require "skynet"
 require "skynet.manager"
 

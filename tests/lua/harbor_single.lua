@@ -11,7 +11,7 @@ skynet.start(function()
     harbor.connect(1)
     print "this must not print"
   end)
-  skynet.sleep(2)
+  skynet.sleep(5)
   print("connect", coroutine.status(thread))
   skynet.abort()
 end)

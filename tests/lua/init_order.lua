@@ -7,7 +7,7 @@ skynet.init(function()
 end)
 skynet.init(function()
   print "second waits"
-  skynet.sleep(1)
+  skynet.sleep(5)
   print "second done"
 end)
 print("not a function", pcall(skynet.init, "text") == false)

@@ -31,6 +31,6 @@ skynet.start(function()
   -- No message of the victim is handled after the kill.
   local busy = skynet.newservice "exit_steps"
   skynet.kill(busy)
-  skynet.sleep(4)
+  skynet.sleep(10)
   skynet.abort()
 end)

@@ -12,7 +12,7 @@ skynet.start(function()
   skynet.yield()
 
   local sleeper = skynet.fork(function()
-    skynet.sleep(2)
+    skynet.sleep(10)
     print "a killed sleeper must not wake"
   end)
   skynet.yield()
@@ -26,7 +26,7 @@ skynet.start(function()
   print("waiter", skynet.killthread(waiter) == waiter, skynet.wakeup "token")
 
   local caller = skynet.fork(function()
-    skynet.call(peer, "lua", "sleep", 2)
+    skynet.call(peer, "lua", "sleep", 10)
     print "a killed caller must not go on"
   end)
   skynet.yield()
@@ -41,9 +41,9 @@ skynet.start(function()
   skynet.fork(function()
     print("request", (pcall(skynet.call, self, "lua")))
   end)
-  skynet.sleep(1)
-  print("handler", skynet.killthread(handler) == handler)
   skynet.sleep(5)
+  print("handler", skynet.killthread(handler) == handler)
+  skynet.sleep(20)
 
   -- By text: part of what tostring gives.
   local named = skynet.fork(skynet.wait)

@@ -1,4 +1,4 @@
--- The launcher lists services as "snlua name args", tells their state and memory, kills, and answers unknown commands.
+-- The launcher lists services as "snlua name args", tells state and memory, launches, forgets, refuses the unknown.
 local skynet = require "skynet"
 require "skynet.manager"
 
@@ -30,23 +30,9 @@ skynet.start(function()
 
   local new = ask("LAUNCH", "snlua", "peer", "by", "hand")
   print("LAUNCH", math.type(new), skynet.call(new, "lua", "arguments"))
-  print("QUERY", ask("QUERY", 123456))
-
-  -- A service still starting is known by the session of its launch.
-  local started
-  local waiting = skynet.fork(function()
-    started = skynet.newservice("slow_start", "slow", 30)
-  end)
-  skynet.sleep(2)
-  local starting = ask("QUERY", skynet.task(waiting))
-  print("QUERY", math.type(starting), ask "LIST"[skynet.address(starting)])
 
   -- REMOVE forgets a service without asking it.
   skynet.send(".launcher", "lua", "REMOVE", peer, false)
   print("REMOVE", ask "LIST"[name], skynet.call(peer, "lua", "echo", "alive"))
-  repeat
-    skynet.sleep(1)
-  until started
-  print("the same", started == starting)
   skynet.abort()
 end)

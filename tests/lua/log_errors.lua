@@ -7,7 +7,8 @@ require "skynet.manager"
 local function show(what, pattern)
   local text, source = skynet.call(".logger", "lua", "take", pattern)
   local self = ("%x"):format(skynet.self())
-  local from, to, session, size, body = text:match "^lua call %[(%x+) to :(%x+) : (%-?%d+) msgsz = (%d+)%] error : \27%[31m(.*)\27%[0m$"
+  local head, body = text:match "^lua call %[(.-)%] error : \27%[31m(.*)\27%[0m$"
+  local from, to, session, size = (head or ""):match "^(%x+) to :(%x+) : (%-?%d+) msgsz = (%d+)$"
   if not from then
     print(what, "no match", text)
     return
@@ -32,7 +33,7 @@ skynet.start(function()
   skynet.yield()
   show("fork", "from a fork")
 
-  -- Errors that are no strings: a table through __tostring, nil as nil.
+  -- An error that is no string is told through __tostring.
   skynet.fork(function()
     error(setmetatable({}, { __tostring = function() return "an object" end }))
   end)

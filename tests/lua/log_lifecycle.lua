@@ -32,6 +32,7 @@ skynet.start(function()
   print(take "^lua loader error":match "service/broken_chunk.lua:2: from the main chunk")
   pcall(skynet.newservice, "broken_start")
   text = take "^init service failed"
-  print(text:match "^init service failed: ", text:match "service/broken_start.lua:%d+: from the start function", text:match "stack traceback")
+  print(text:match "^init service failed: ", text:match "stack traceback")
+  print(text:match "service/broken_start.lua:%d+: from the start function")
   skynet.abort()
 end)

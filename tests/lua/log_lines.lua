@@ -1,5 +1,5 @@
 -- log: keep
--- On stdout each log entry is the sender's address in brackets and the text; starting and ending services are seen there.
+-- On stdout each log entry is the sender's address in brackets and the text; starts and ends of services are seen.
 local skynet = require "skynet"
 require "skynet.manager"
 
@@ -10,9 +10,9 @@ skynet.start(function()
   skynet.error "two\nlines"
   skynet.error ""
   local peer = skynet.newservice("no_dispatch", "a", "b")
-  skynet.sleep(2)
+  skynet.sleep(5)
   skynet.send(peer, "debug", "EXIT")
-  skynet.sleep(2)
+  skynet.sleep(5)
   skynet.error "last line"
   -- The logger writes on its own time.
   skynet.sleep(10)

@@ -34,7 +34,7 @@ skynet.start(function()
 
   -- A send may be left unanswered.
   skynet.send(self, "lua")
-  skynet.sleep(1)
+  skynet.sleep(5)
   print(skynet.call(".logger", "lua", "count", "^Maybe forgot"))
   skynet.abort()
 end)

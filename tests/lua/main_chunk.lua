@@ -21,7 +21,7 @@ print("send", skynet.send(skynet.self(), "lua", "sent from the main chunk"))
 skynet.fork(print, "forked from the main chunk")
 skynet.start(function()
   print("start", select(2, coroutine.running()), coroutine.isyieldable())
-  skynet.sleep(2)
+  skynet.sleep(5)
   skynet.abort()
 end)
 print "main chunk ends"

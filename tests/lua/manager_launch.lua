@@ -10,14 +10,14 @@ skynet.start(function()
   show("snlua", address)
   show("unknown", skynet.launch "nosuch")
   -- It has not run its start function yet: that is what newservice waits for.
-  skynet.sleep(2)
+  skynet.sleep(5)
   print(skynet.call(address, "lua", "arguments"))
   print("not in the launcher's list", skynet.call(".launcher", "lua", "LIST")[skynet.address(address)])
   skynet.kill(address)
 
   -- One string with blanks is the same as several arguments.
   address = skynet.launch "snlua peer one two"
-  skynet.sleep(2)
+  skynet.sleep(5)
   print(skynet.call(address, "lua", "arguments"))
   skynet.abort()
 end)

@@ -1,6 +1,6 @@
 -- config: logservice = "snlua"
 -- config: logger = "captured_log"
--- memlimit, called once in the main chunk, caps a service's memory: beyond it an allocation raises, and the service goes on.
+-- memlimit, called once in the main chunk, caps a service's memory: beyond it an allocation raises, no more.
 local skynet = require "skynet"
 require "skynet.manager"
 

@@ -4,14 +4,15 @@ require "skynet.manager"
 
 skynet.start(function()
   local monitor = skynet.monitor "undertaker"
-  print(math.type(monitor), skynet.monitor("undertaker", true) == monitor, skynet.queryservice(true, "undertaker") == monitor)
+  print(math.type(monitor), skynet.monitor("undertaker", true) == monitor)
+  print("global service", skynet.queryservice(true, "undertaker") == monitor)
 
   local killed, exited = skynet.newservice "peer", skynet.newservice "peer"
   skynet.kill(killed)
   skynet.send(exited, "lua", "exit")
-  skynet.sleep(2)
+  skynet.sleep(5)
   print("fails", (pcall(skynet.newservice, "broken_start")))
-  skynet.sleep(3)
+  skynet.sleep(5)
 
   local deaths = skynet.call(monitor, "lua")
   local known = { [killed] = "killed", [exited] = "exited" }

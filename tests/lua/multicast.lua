@@ -1,4 +1,4 @@
--- A multicast channel delivers what anybody publishes to all who subscribe, in order, until they leave or it is deleted.
+-- A multicast channel delivers what anybody publishes to all subscribers, in order, until they leave.
 local skynet = require "skynet"
 require "skynet.manager"
 local multicast = require "skynet.multicast"
@@ -23,7 +23,7 @@ skynet.start(function()
   channel:subscribe()
   channel:publish("one", 1)
   channel:publish("two", 2)
-  skynet.sleep(2)
+  skynet.sleep(5)
   print("here", table.concat(got, " "))
   for i = 1, 2 do
     print("reader", i, skynet.call(readers[i], "lua", "got"))
@@ -32,7 +32,7 @@ skynet.start(function()
   -- A service that does not subscribe can publish too.
   skynet.call(readers[1], "lua", "unsubscribe")
   skynet.call(readers[1], "lua", "publish", "from a reader")
-  skynet.sleep(2)
+  skynet.sleep(5)
   print("here", got[#got])
   for i = 1, 2 do
     print("reader", i, skynet.call(readers[i], "lua", "got"))
@@ -41,12 +41,12 @@ skynet.start(function()
   -- A dead subscriber does not disturb the others.
   skynet.kill(readers[2])
   channel:publish "after a death"
-  skynet.sleep(2)
+  skynet.sleep(5)
   print("here", got[#got])
 
   channel:unsubscribe()
   channel:publish "not heard"
-  skynet.sleep(2)
+  skynet.sleep(5)
   print("here", got[#got])
   channel:delete()
   print("deleted", (pcall(channel.publish, channel, "x")))

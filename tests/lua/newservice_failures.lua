@@ -28,6 +28,6 @@ skynet.start(function()
   -- launch does not wait for the Lua part, so it gives an address even for these.
   print("launch", math.type(skynet.launch("snlua", "there_is_no_such_service")))
   print("launch of no C service", select("#", skynet.launch "nosuch"))
-  skynet.sleep(1)
+  skynet.sleep(5)
   skynet.abort()
 end)

@@ -8,7 +8,7 @@ skynet.start(function()
   print(skynet.call(address, "lua", 1))
 
   local left = 2
-  for name, delay in pairs { b = 8, c = 2 } do
+  for name, delay in pairs { b = 40, c = 10 } do
     skynet.fork(function()
       skynet.newservice("slow_start", name, delay)
       left = left - 1

@@ -1,4 +1,4 @@
--- packstring produces skynet's byte format: type and cookie in one header byte, the shortest integer form, floats always 8 bytes.
+-- packstring writes skynet's byte format: type and cookie in one header byte, shortest integers, floats of 8 bytes.
 local skynet = require "skynet"
 require "skynet.manager"
 

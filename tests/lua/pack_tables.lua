@@ -1,4 +1,4 @@
--- Tables travel by value: up to 32 levels, shared parts are copied twice, __pairs decides what is written, metatables are lost.
+-- Tables travel by value: up to 32 levels, shared parts copied twice, __pairs obeyed, other metatables lost.
 local skynet = require "skynet"
 require "skynet.manager"
 

@@ -10,17 +10,17 @@ skynet.start(function()
       print("query", i, "answered")
     end)
   end
-  skynet.sleep(2)
+  skynet.sleep(5)
   print "nothing yet"
   local address = skynet.uniqueservice("counted", "x")
-  skynet.sleep(2)
+  skynet.sleep(5)
   print(queried[1] == address, queried[2] == address)
 
   -- What the manager says of its services.
   local list = skynet.call(".service", "lua", "LIST")
   print("LIST", list.counted == skynet.address(address))
   skynet.fork(skynet.queryservice, "nobody")
-  skynet.sleep(1)
+  skynet.sleep(5)
   list = skynet.call(".service", "lua", "LIST")
   print("waiting", list.nobody:match "^Querying:", list.nobody:find(skynet.address(skynet.self()), 1, true) ~= nil)
   print("unknown command", skynet.call(".service", "lua", "NOSUCH"))

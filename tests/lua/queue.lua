@@ -32,7 +32,7 @@ skynet.start(function()
   -- Another queue is another lock.
   local other = queue()
   skynet.fork(lock, function()
-    skynet.sleep(2)
+    skynet.sleep(10)
     print "holder of the first queue ends"
   end)
   skynet.yield()

@@ -23,7 +23,7 @@ skynet.start(function()
       end))
     end)
   end
-  skynet.sleep(6)
+  skynet.sleep(10)
 
   show("inner", pcall(lock, function()
     local ok, message = pcall(lock, function() error "boom" end)

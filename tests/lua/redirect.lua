@@ -25,12 +25,12 @@ skynet.start(function()
   print("result", skynet.redirect(self, 0xabcdef, "note", 0, skynet.packstring("a", 1)))
   print("result", skynet.redirect(self, 0xabcdef, "note", 42, skynet.pack("b", 2)))
   print("dead", select("#", skynet.redirect(0xfffff0, 1, "note", 0, "")))
-  skynet.sleep(1)
+  skynet.sleep(5)
 
   -- A session of nil allots a new one of ours.
   local session = skynet.genid()
   print("new session", skynet.redirect(self, self, "note", nil, skynet.packstring "c") == session + 1)
-  skynet.sleep(1)
+  skynet.sleep(5)
 
   local ok, message = pcall(skynet.redirect, self, "1", "note", 0, {})
   print(ok, (message:gsub("^.*:%d+: ", "")))

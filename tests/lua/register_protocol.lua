@@ -1,4 +1,4 @@
--- register_protocol refuses names and ids in use and ids outside 0..255; type names then work in send, call and dispatch.
+-- register_protocol refuses names and ids in use and ids outside 0..255; its names work in send, call and dispatch.
 local skynet = require "skynet"
 require "skynet.manager"
 
@@ -8,12 +8,9 @@ local function try(what, class)
 end
 
 skynet.start(function()
-  for _, name in ipairs {
-    "TEXT", "RESPONSE", "MULTICAST", "CLIENT", "SYSTEM", "HARBOR", "SOCKET", "ERROR", "QUEUE", "DEBUG", "LUA", "SNAX", "TRACE",
-  } do
-    io.write(name, "=", skynet["PTYPE_" .. name], " ")
-  end
-  print()
+  print(skynet.PTYPE_TEXT, skynet.PTYPE_RESPONSE, skynet.PTYPE_MULTICAST, skynet.PTYPE_CLIENT, skynet.PTYPE_SYSTEM)
+  print(skynet.PTYPE_HARBOR, skynet.PTYPE_SOCKET, skynet.PTYPE_ERROR, skynet.PTYPE_QUEUE, skynet.PTYPE_DEBUG)
+  print(skynet.PTYPE_LUA, skynet.PTYPE_SNAX, skynet.PTYPE_TRACE)
 
   try("lua by name", { name = "lua", id = 100 })
   try("lua by id", { name = "other", id = skynet.PTYPE_LUA })

@@ -13,8 +13,8 @@ skynet.start(function()
   end
 
   request = skynet.request { peer, "lua", "sleep", 1000, "too late" }
-  request:add { peer, "lua", "sleep", 1, "in time" }
-  for _, answer in request:select(10) do
+  request:add { peer, "lua", "sleep", 2, "in time" }
+  for _, answer in request:select(30) do
     print(answer[1])
   end
   print("timeout", request.timeout)
@@ -37,7 +37,7 @@ skynet.start(function()
   skynet.dispatch_unknown_response(function()
     print "this must not print"
   end)
-  request = skynet.request { peer, "lua", "sleep", 3, "late" }
+  request = skynet.request { peer, "lua", "sleep", 10, "late" }
   request:add { peer, "lua", "echo", "first" }
   for _, answer in request:select() do
     print(answer[1])
@@ -45,7 +45,7 @@ skynet.start(function()
   end
   request:close()
   request:close()
-  skynet.sleep(6)
+  skynet.sleep(20)
   print "closed"
   skynet.abort()
 end)

@@ -6,8 +6,8 @@ require "skynet.manager"
 skynet.start(function()
   local peer, other = skynet.newservice "peer", skynet.newservice "peer"
 
-  local request = skynet.request { peer, "lua", "sleep", 6, "slow" }
-  print("chained", request:add { other, "lua", "sleep", 3, "middle" } == request)
+  local request = skynet.request { peer, "lua", "sleep", 30, "slow" }
+  print("chained", request:add { other, "lua", "sleep", 15, "middle" } == request)
   request { peer, "lua", "echo", "quick", nil, 3, n = 6 }
   for req, answer in request:select() do
     print(req[1] == peer and "peer" or "other", req[3], answer.n, table.unpack(answer, 1, answer.n))

@@ -17,7 +17,7 @@ skynet.start(function()
       print("got", i, values[i].ready)
     end)
   end
-  skynet.sleep(8)
+  skynet.sleep(20)
   print(values[1] == values[2], values[2] == values[3], package.loaded.waits == values[1])
 
   package.loaded.waits = nil
@@ -30,7 +30,7 @@ skynet.start(function()
       print("raises", i, ok, message)
     end)
   end
-  skynet.sleep(5)
+  skynet.sleep(10)
   print("again", text(pcall(require, "raises")))
   print("circular", text(pcall(require, "circular")))
   skynet.abort()

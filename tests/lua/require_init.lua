@@ -1,5 +1,5 @@
 -- since: 1.5
--- skynet.init belongs to the module being loaded: in the main chunk it waits for the start, in a coroutine's require it runs at its end.
+-- skynet.init belongs to the module being loaded: from the main chunk it waits for the start, else for its end.
 local skynet = require "skynet"
 require "skynet.manager"
 
@@ -19,7 +19,6 @@ end)
 
 skynet.start(function()
   print "start function"
-  print("outside of a module", (pcall(skynet.init, print)))
   print("ready on return", require("waits").ready)
   print("skynet.require", require "skynet.require".require == require)
   skynet.abort()

@@ -58,7 +58,7 @@ skynet.start(function()
 
   local self = skynet.self()
   print("got", skynet.call(self, "lua", "later"))
-  skynet.sleep(2)
+  skynet.sleep(5)
   print("got", pcall(skynet.call, self, "lua", "refuse") == false)
   print("got", pcall(skynet.call, self, "lua", "refuse_nil") == false)
   print("got", skynet.call(self, "lua", "packed"))

@@ -1,4 +1,4 @@
--- A service sees its name and folder as globals, the loader's own globals are gone, and a folder service finds its neighbours.
+-- A service sees its name and folder as globals, not the loader's own; a folder service finds its neighbours.
 local skynet = require "skynet"
 require "skynet.manager"
 

@@ -1,4 +1,4 @@
--- skynet.service starts a service from a Lua function once per node; the function may use only globals and its arguments.
+-- skynet.service starts a service from a Lua function once per node; it may use only globals and its arguments.
 local skynet = require "skynet"
 require "skynet.manager"
 local service = require "skynet.service"
@@ -36,9 +36,9 @@ skynet.start(function()
   skynet.fork(function()
     print("waited", skynet.call(service.query "late", "lua", 1))
   end)
-  skynet.sleep(1)
+  skynet.sleep(5)
   service.new("late", counter, 0, "late one")
-  skynet.sleep(1)
+  skynet.sleep(5)
 
   -- Concurrent ones start it once.
   local addresses = {}
@@ -47,7 +47,7 @@ skynet.start(function()
       addresses[i] = service.new("shared", counter, i, "shared")
     end)
   end
-  skynet.sleep(5)
+  skynet.sleep(20)
   print(addresses[1] == addresses[2], addresses[2] == addresses[3])
   skynet.abort()
 end)

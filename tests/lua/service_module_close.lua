@@ -16,7 +16,7 @@ skynet.start(function()
   local address = service.new("hello", hello, "one")
   print(skynet.call(address, "lua"))
   print("close", service.close "hello")
-  skynet.sleep(1)
+  skynet.sleep(5)
   print("gone", (pcall(skynet.call, address, "lua")))
   print("close again", service.close "hello")
 

@@ -1,4 +1,4 @@
--- skynet.sharedata gives every service the same read-only table: indexing, length, pairs and copies work, writing raises.
+-- skynet.sharedata gives every service the same read-only table: indexing, length, pairs and copies work.
 local skynet = require "skynet"
 require "skynet.manager"
 local sharedata = require "skynet.sharedata"

@@ -1,4 +1,4 @@
--- sharedata.update replaces the table for all readers by itself; parts that are gone raise, deleted tables keep their last state.
+-- sharedata.update replaces the table for all readers by itself; parts that are gone raise, deleted tables stay held.
 local skynet = require "skynet"
 require "skynet.manager"
 local sharedata = require "skynet.sharedata"
@@ -15,7 +15,7 @@ skynet.start(function()
   print(data.version, part.x, gone.y, skynet.call(reader, "lua", "data", "version"))
 
   sharedata.update("data", { version = 2, part = { x = 2 } })
-  skynet.sleep(5)
+  skynet.sleep(10)
   print(data.version, part.x, skynet.call(reader, "lua", "data", "version"))
   print("same table", sharedata.query "data" == data, data.part == part)
   print(text(pcall(function() return gone.y end)))
@@ -29,7 +29,7 @@ skynet.start(function()
   print("unknown", text(pcall(sharedata.query, "nosuch")))
 
   sharedata.delete "data"
-  skynet.sleep(5)
+  skynet.sleep(10)
   print("deleted", (pcall(sharedata.query, "data")))
   print("what we hold", data.version)
   sharedata.new("data", { version = 3 })

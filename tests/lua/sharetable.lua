@@ -1,4 +1,4 @@
--- skynet.sharetable shares plain Lua tables without copying: query gives the table, update replaces what this service holds.
+-- skynet.sharetable shares plain Lua tables without copying; update replaces what this service holds.
 local skynet = require "skynet"
 require "skynet.manager"
 local sharetable = require "skynet.sharetable"

@@ -19,7 +19,7 @@ skynet.start(function()
   print("asleep", skynet.wakeup(sleeper))
   print("twice in a row", skynet.wakeup(sleeper))
   print "wakeup does not resume at once"
-  skynet.sleep(5)
+  skynet.sleep(10)
 
   print("asleep no more", skynet.wakeup(sleeper))
   print("never a sleeper", skynet.wakeup(coroutine.create(print)))
@@ -27,23 +27,23 @@ skynet.start(function()
 
   -- The late timer answer of a broken sleep does not end the sleep after it.
   local short = skynet.fork(function()
-    print("short", skynet.sleep(1))
+    print("short", skynet.sleep(10))
     local begin = skynet.now()
-    skynet.sleep(3)
-    print("full length", skynet.now() - begin >= 2)
+    skynet.sleep(20)
+    print("full length", skynet.now() - begin >= 19)
   end)
   skynet.yield()
   skynet.wakeup(short)
-  skynet.sleep(6)
+  skynet.sleep(40)
 
   -- wakeup cannot interrupt a call.
   local peer = skynet.newservice "peer"
   local caller = skynet.fork(function()
-    print("call", skynet.call(peer, "lua", "sleep", 3, "answered"))
+    print("call", skynet.call(peer, "lua", "sleep", 5, "answered"))
   end)
   skynet.yield()
   print("wake a caller", skynet.wakeup(caller))
-  skynet.sleep(6)
+  skynet.sleep(10)
 
   -- A coroutine that runs does not sleep.
   print("self", skynet.wakeup(coroutine.running()))

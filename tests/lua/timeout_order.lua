@@ -3,18 +3,18 @@ local skynet = require "skynet"
 require "skynet.manager"
 
 skynet.start(function()
-  skynet.timeout(9, function() print "nine" end)
-  skynet.timeout(6, function()
-    print("six", coroutine.isyieldable())
-    skynet.sleep(6)
-    print "twelve"
+  skynet.timeout(18, function() print "eighteen" end)
+  skynet.timeout(12, function()
+    print("twelve", coroutine.isyieldable())
+    skynet.sleep(12)
+    print "twenty-four"
   end)
-  skynet.timeout(3, function()
-    print "three"
+  skynet.timeout(6, function()
+    print "six"
     error "a failing timer harms no other"
   end)
   local begin = skynet.now()
-  skynet.sleep(15)
-  print("not early", skynet.now() - begin >= 14)
+  skynet.sleep(30)
+  print("not early", skynet.now() - begin >= 29)
   skynet.abort()
 end)

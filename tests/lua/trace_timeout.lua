@@ -18,10 +18,10 @@ skynet.start(function()
 
   local fired
   skynet.timeout(1, function() fired = true end)
-  skynet.sleep(3)
+  skynet.sleep(5)
   print("fired", fired)
   skynet.trace_timeout(false)
   skynet.timeout(1, function() print "still works when off" end)
-  skynet.sleep(3)
+  skynet.sleep(5)
   skynet.abort()
 end)

@@ -34,7 +34,7 @@ skynet.start(function()
     skynet.call(self, "lua")
     print("never even if asked", tag)
   end)
-  skynet.sleep(1)
+  skynet.sleep(5)
 
   skynet.traceproto("lua", nil)
   skynet.call(self, "lua")

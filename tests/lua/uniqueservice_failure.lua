@@ -10,7 +10,7 @@ end
 skynet.start(function()
   skynet.fork(try, "concurrent unique", skynet.uniqueservice, "counted", "bad")
   skynet.fork(try, "concurrent query", skynet.queryservice, "counted")
-  skynet.sleep(8)
+  skynet.sleep(20)
   try("again", skynet.uniqueservice, "counted", "good")
   try("query", skynet.queryservice, "counted")
   try("missing file", skynet.uniqueservice, "there_is_no_such_service")

@@ -1,4 +1,4 @@
--- Requests without a handler and responses without a session go to replaceable functions; a call without a handler fails.
+-- Requests without handler and responses without session go to replaceable functions; such calls fail.
 local skynet = require "skynet"
 require "skynet.manager"
 
@@ -17,12 +17,12 @@ skynet.start(function()
   -- Type 62 is known to nobody: it is told by number.
   local core = require "skynet.core"
   core.send(self, 62, 0, "unknown type")
-  skynet.sleep(1)
+  skynet.sleep(5)
 
   -- With a session the sender gets an error and the function is not asked.
   print("call", (pcall(skynet.call, self, "raw", "called")))
   core.redirect(self, self, 62, 5, "called")
-  skynet.sleep(1)
+  skynet.sleep(5)
 
   default = skynet.dispatch_unknown_response(function(session, source, message, size)
     print("response", session, source == self, skynet.tostring(message, size))
@@ -30,7 +30,7 @@ skynet.start(function()
   print(type(default))
   skynet.redirect(self, self, "response", 99999, "late")
   skynet.redirect(self, self, "response", 0, "zero")
-  skynet.sleep(1)
+  skynet.sleep(5)
   print(type(skynet.dispatch_unknown_response(print)), type(skynet.dispatch_unknown_request(print)))
   skynet.abort()
 end)

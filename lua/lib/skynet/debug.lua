@@ -10,8 +10,14 @@ local internal = require "skynet.internal"
 
 local debug_module = {}
 
---- What the step debugger needs of the dispatcher.
-local exported = { dispatch = skynet.dispatch_message }
+local proto = skynet._proto
+
+--- What the step debugger and RUN need of the dispatcher. Its upvalues are what `_U` shows.
+local exported = {
+  dispatch = function(...)
+    return proto and skynet.dispatch_message(...)
+  end,
+}
 
 local NANOSECONDS = 1e9
 

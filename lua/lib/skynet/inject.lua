@@ -25,8 +25,12 @@ end
 
 --- The upvalue tables of each handler, by the name of its protocol.
 local function protocol_tables(skynet)
-  local tables = {}
+  local names = { lua = true } -- built in, so not in the table of the registered ones
   for name in pairs(skynet._proto or {}) do
+    names[name] = true
+  end
+  local tables = {}
+  for name in pairs(names) do
     local handler = type(name) == "string" and skynet.dispatch(name)
     if handler then
       tables[name] = {}
@@ -45,7 +49,7 @@ end
 ---@param args table packed arguments of the chunk, with `n`
 ---@param ... function functions whose upvalues become `_U`
 ---@return boolean ok
----@return string[] output printed lines; after a failure only its text
+---@return string[] output printed lines, after a failure also its text
 return function(skynet, source, filename, args, ...)
   if type(source) ~= "string" then
     return false, { ("source is a %s (string expected)"):format(type(source)) }
@@ -75,11 +79,9 @@ return function(skynet, source, filename, args, ...)
   if not chunk then
     return false, { why }
   end
-  local ok, failure = xpcall(chunk, function(message)
-    return debug.traceback(tostring(message), 2)
-  end, table.unpack(args, 1, args.n))
+  local ok, failure = pcall(chunk, table.unpack(args, 1, args.n))
   if not ok then
-    return false, { failure }
+    printed[#printed + 1] = tostring(failure)
   end
-  return true, printed
+  return ok, printed
 end

@@ -16,7 +16,10 @@ local GLOBAL_NAME_LIMIT = 16
 ---@param ... string|number arguments, joined with spaces
 ---@return integer|nil address nil when it cannot be started
 function skynet.launch(kind, ...)
-  return core.addresscommand("LAUNCH", table.concat({ kind, ... }, " "))
+  local address = core.addresscommand("LAUNCH", table.concat({ kind, ... }, " "))
+  if address then
+    return address
+  end
 end
 
 --- The integer behind any local form of an address, or nil.

@@ -23,6 +23,9 @@ local function check_function(name, main)
   end
   local index = 1
   local upvalue = internal.upvalue_name(main, index)
+  if not upvalue then
+    error(("service '%s': its function does nothing (no global is used)"):format(name), 3)
+  end
   while upvalue do
     if upvalue ~= "_ENV" then
       error(("service '%s': its function uses the outer local '%s' (only globals are possible)")

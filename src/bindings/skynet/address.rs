@@ -94,7 +94,9 @@ pub(crate) fn deliver_as(
             let Some((service, node)) = call.vm().route_with_node(handle) else {
                 return Err(SendError::NoService);
             };
-            if message.kind != Kind::RESPONSE && message.kind != Kind::ERROR && node.is_full(service)
+            if message.kind != Kind::RESPONSE
+                && message.kind != Kind::ERROR
+                && node.is_full(service)
             {
                 return Err(SendError::Full);
             }
@@ -116,7 +118,6 @@ pub(crate) fn deliver_as(
 pub(crate) fn payload(call: &mut Call, index: c_int) -> Result<Payload, Raise> {
     match call.kind(index) {
         ffi::LUA_TSTRING => Ok(Payload::copy_of(call.string(index).unwrap_or_default())),
-        ffi::LUA_TNONE | ffi::LUA_TNIL => Ok(Payload::EMPTY),
         ffi::LUA_TLIGHTUSERDATA => block(call, index),
         _ => {
             let name = call.type_name(index);
@@ -152,7 +153,8 @@ fn block(call: &mut Call, index: c_int) -> Result<Payload, Raise> {
         // contract makes the script give it away.
         return Ok(unsafe { Payload::from_raw(pointer, length) });
     }
-    Err(call.argument(index, format_args!("not a message block of this service with {length} bytes")))
+    Err(call
+        .argument(index, format_args!("not a message block of this service with {length} bytes")))
 }
 
 /// True when the bytes lie inside the message being handled.

@@ -93,11 +93,13 @@ pub(crate) fn get_environment(call: &mut Call) -> NativeResult {
 /// `setenv(key, value)`: sets a value that is not set yet.
 pub(super) fn set_environment(call: &mut Call) -> NativeResult {
     let key: *const [u8] = call.check_string(1)?;
-    let value: *const [u8] = if call.kind(2) == ffi::LUA_TBOOLEAN {
-        if call.boolean(2) { b"true" } else { b"false" }
-    } else {
-        call.check_string(2)?
-    };
+    if !matches!(call.kind(2), ffi::LUA_TSTRING | ffi::LUA_TNUMBER) {
+        let name = call.type_name(2);
+        return Err(
+            call.error(format_args!("attempt to concatenate a {name} value (local 'value')"))
+        );
+    }
+    let value: *const [u8] = call.check_string(2)?;
     // SAFETY: both stay on the stack or are static.
     let (key, value) = unsafe { (&*key, &*value) };
     if key.contains(&b' ') {
@@ -244,13 +246,17 @@ pub(crate) fn stat(call: &mut Call) -> NativeResult {
         }
         b"cpu" => {
             let vm = call.vm();
-            let before = vm.service.stats.busy.load(Ordering::Relaxed);
-            let running = vm.turn_began.map_or(0, |began| began.elapsed().as_nanos() as u64);
-            call.push_number((before + running) as f64 / 1e9);
+            // As in skynet, what runs now is added when it ends; `time` tells it.
+            let busy = vm.service.stats.busy.load(Ordering::Relaxed);
+            call.push_number(busy as f64 / 1e9);
             Ok(Outcome::Values(1))
         }
         b"time" => {
-            let running = call.vm().turn_began.map_or(0.0, |began| began.elapsed().as_secs_f64());
+            let vm = call.vm();
+            if !vm.node.options.profile {
+                return call.answer_integer(0);
+            }
+            let running = vm.turn_began.map_or(0.0, |began| began.elapsed().as_secs_f64());
             call.push_number(running);
             Ok(Outcome::Values(1))
         }
@@ -259,6 +265,6 @@ pub(crate) fn stat(call: &mut Call) -> NativeResult {
             let count = vm.service.stats.messages.load(Ordering::Relaxed) + vm.taken as u64;
             call.answer_integer(i64::try_from(count).unwrap_or(i64::MAX))
         }
-        _ => NOTHING,
+        _ => call.answer_integer(0),
     }
 }

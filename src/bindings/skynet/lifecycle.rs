@@ -7,11 +7,12 @@ use mlua::ffi;
 use super::address::{Destination, deliver};
 use super::message;
 use super::thread::check_yieldable;
+use crate::bindings::require;
 use crate::continuation;
 use crate::kernel::{Handle, Kind, Message, Payload, Session};
 use crate::native;
-use crate::vm::dispatch::add_traceback;
 use crate::vm::native::{Call, Lossy, NOTHING, NativeResult, Outcome, Raise, Resumed};
+use crate::vm::resume::add_traceback;
 use crate::vm::session::Waiter;
 use crate::vm::thread::Waiting;
 use crate::vm::{Callback, Current, VmPointer};
@@ -85,7 +86,7 @@ pub(super) fn start(call: &mut Call) -> NativeResult {
     vm.callback = Callback::Native;
     forget_memory_limit(call);
     let state = call.state();
-    let id = crate::vm::dispatch::thread_for(call)?;
+    let id = crate::vm::resume::thread_for(call)?;
     let coroutine = call.vm().threads[id].state;
     // SAFETY: an idle coroutine has room for a few values.
     unsafe {
@@ -117,45 +118,19 @@ pub(super) fn init_service(call: &mut Call) -> NativeResult {
 
 /// Runs the init functions, then the function at index 1.
 fn run_start(call: &mut Call) -> NativeResult {
-    push_init_all(call);
-    if call.kind(-1) == ffi::LUA_TNIL {
-        return run_start_function(call, Resumed { status: ffi::LUA_OK, context: 0 });
-    }
+    // SAFETY: a native has free slots.
+    unsafe { ffi::lua_pushcfunction(call.state(), native!(require::init_all)) };
     Ok(Outcome::Call(0, continuation!(run_start_function), 0))
 }
 
 fn run_start_function(call: &mut Call, _resumed: Resumed) -> NativeResult {
     // SAFETY: the function is at index 1.
     unsafe { ffi::lua_settop(call.state(), 1) };
-    Ok(Outcome::Call(0, continuation!(run_late_init), 0))
-}
-
-/// Init functions queued by the start function run after it.
-fn run_late_init(call: &mut Call, _resumed: Resumed) -> NativeResult {
-    push_init_all(call);
-    if call.kind(-1) == ffi::LUA_TNIL {
-        return NOTHING;
-    }
     Ok(Outcome::Call(0, continuation!(nothing), 0))
 }
 
 fn nothing(_call: &mut Call, _resumed: Resumed) -> NativeResult {
     NOTHING
-}
-
-/// Pushes `skynet.require`'s `init_all` if that module has been loaded, else nil.
-fn push_init_all(call: &mut Call) {
-    let state = call.state();
-    // SAFETY: a native has free slots; `package.loaded` is a plain table.
-    unsafe {
-        ffi::luaL_getsubtable(state, ffi::LUA_REGISTRYINDEX, c"_LOADED".as_ptr());
-        ffi::lua_getfield(state, -1, c"skynet.require".as_ptr());
-        if ffi::lua_istable(state, -1) != 0 {
-            ffi::lua_getfield(state, -1, c"init_all".as_ptr());
-        } else {
-            ffi::lua_pushnil(state);
-        }
-    }
 }
 
 /// The start function is done: tell the launcher.
@@ -207,13 +182,15 @@ fn leave(call: &mut Call) {
         .collect();
     peers.sort_unstable();
     peers.dedup();
-    let source = Some(vm.handle());
+    vm.log("KILL self");
+    // Out of the registry first, so that whoever hears of the end finds the address dead.
+    let handle = vm.handle();
+    vm.node.retire(handle);
+    let source = Some(handle);
     for peer in peers {
         let _ = vm.node.send_to(peer, Message::empty(source, Session::NONE, Kind::ERROR));
     }
     vm.fail_open_requests();
-    let handle = vm.handle();
-    vm.node.retire(handle);
 }
 
 /// `exit()`: ends the service; does not return.
@@ -229,19 +206,26 @@ pub(super) fn exit(call: &mut Call) -> NativeResult {
     Err(call.error(format_args!("the service has ended (skynet.exit)")))
 }
 
-/// `init(f)`: runs `f` before the start function, or when the module being required is loaded.
-pub(super) fn init(call: &mut Call) -> NativeResult {
-    let state = call.state();
-    // SAFETY: `require` may raise; nothing here has a destructor.
-    unsafe {
-        ffi::lua_settop(state, 1);
-        ffi::lua_getglobal(state, c"require".as_ptr());
-        ffi::lua_pushstring(state, c"skynet.require".as_ptr());
-        ffi::lua_callk(state, 1, 1, 0, None);
-        ffi::lua_getfield(state, -1, c"init".as_ptr());
-        ffi::lua_pushvalue(state, 1);
+/// `on_stop(f)`: runs `f`, which may block, when the process is asked to end; nil takes it back.
+pub(super) fn on_stop(call: &mut Call) -> NativeResult {
+    let removes = call.is_none_or_nil(1);
+    if !removes {
+        call.check_type(1, ffi::LUA_TFUNCTION)?;
     }
-    Ok(Outcome::Call(1, continuation!(nothing), 0))
+    let state = call.state();
+    let before = call.vm().references.stop;
+    // SAFETY: a native has free slots; the new reference is taken before the old one is given up.
+    let reference = unsafe {
+        ffi::lua_settop(state, 1);
+        let reference =
+            if removes { ffi::LUA_NOREF } else { ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX) };
+        ffi::luaL_unref(state, ffi::LUA_REGISTRYINDEX, before);
+        reference
+    };
+    let vm = call.vm();
+    vm.references.stop = reference;
+    vm.service.set_saves(!removes);
+    NOTHING
 }
 
 /// `memlimit(bytes)`: limits the service's memory; once, in its main chunk.
@@ -255,6 +239,7 @@ pub(super) fn memory_limit(call: &mut Call) -> NativeResult {
     vm.allocator().set_limit(bytes);
     let megabytes = bytes as f64 / f64::from(1 << 20);
     vm.log(&format!("Set memory limit to {megabytes:.2} M"));
+    vm.memory_limited = true;
     forget_memory_limit(call);
     NOTHING
 }

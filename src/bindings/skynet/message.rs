@@ -3,11 +3,12 @@
 use mlua::ffi;
 
 use super::address::{self, Destination, address_text, deliver, deliver_as, destination};
+use super::tracing;
 use crate::kernel::{Handle, Kind, Message, Payload, SendError, Session};
 use crate::vm::native::{Call, Lossy, NOTHING, NativeResult, Outcome, Raise, Resumed};
-use crate::vm::session::{OpenResponse, Waiter};
+use crate::vm::session::OpenResponse;
 use crate::vm::thread::{Request, Waiting};
-use crate::vm::{Wake, dispatch, seri};
+use crate::vm::{Wake, request, seri};
 use crate::{continuation, native};
 
 /// A message type as a script names it, and how its payload is made.
@@ -40,7 +41,8 @@ fn protocol(call: &mut Call, index: std::ffi::c_int) -> Result<(Kind, Packing), 
             Some(name) => Lossy(unsafe { &*name }).to_string(),
             None => call.type_name(index).to_owned(),
         };
-        let raise = call.error(format_args!("unknown message type '{text}' (see skynet.register_protocol)"));
+        let raise = call
+            .error(format_args!("unknown message type '{text}' (see skynet.register_protocol)"));
         drop(text);
         return Err(raise);
     };
@@ -53,7 +55,7 @@ fn protocol(call: &mut Call, index: std::ffi::c_int) -> Result<(Kind, Packing), 
 #[inline]
 fn packed(call: &mut Call, packing: Packing) -> Result<Payload, Raise> {
     match packing {
-        Packing::Native => packed_from(call, 3),
+        Packing::Native => packed_from(call, 3).map_err(Raise::from_script),
         Packing::Script(position) => {
             let class = call.vm().protocols.at(position).class;
             let state = call.state();
@@ -86,14 +88,13 @@ pub(super) fn packed_from(call: &mut Call, first: std::ffi::c_int) -> Result<Pay
 }
 
 /// Sends the trace tag of the running thread ahead of a request.
-fn send_tag(call: &mut Call, to: Destination, event: &str) {
-    let vm = call.vm();
-    if vm.trace.is_idle() {
+fn send_tag(call: &mut Call, to: Destination) {
+    if call.vm().trace.is_idle() {
         return;
     }
-    let Some(tag) = vm.current_tag().map(Box::<[u8]>::from) else { return };
-    vm.log_trace(&tag, event, "");
-    let _ = deliver(call, to, Kind::TRACE, Session::NONE, Payload::copy_of(&tag));
+    tracing::log_event(call, "call", true);
+    let Some(tag) = call.vm().current_tag().map(Payload::copy_of) else { return };
+    let _ = deliver(call, to, Kind::TRACE, Session::NONE, tag);
 }
 
 /// `send(address, type, ...)`: 0, nothing when nobody is there, false when it is refused.
@@ -138,7 +139,7 @@ pub(super) fn call_then(call: &mut Call, then: ffi::lua_KFunction) -> NativeResu
     let to = destination(call, 1)?;
     let (kind, packing) = protocol(call, 2)?;
     let payload = packed(call, packing)?;
-    send_tag(call, to, "call");
+    send_tag(call, to);
     let session = call.vm().sessions.allocate();
     match deliver(call, to, kind, session, payload) {
         Ok(()) => {}
@@ -160,8 +161,9 @@ pub(super) fn raw_call(call: &mut Call) -> NativeResult {
     let to = destination(call, 1)?;
     let (kind, _) = protocol(call, 2)?;
     let payload = address::payload(call, 3)?;
-    send_tag(call, to, "call");
-    send_raw_call(call, to, kind, payload)
+    send_tag(call, to);
+    let session = send_raw_call(call, to, kind, payload)?;
+    wait_for_answer(call, session, to, continuation!(answer_raw), 0)
 }
 
 /// `tracecall(tag, address, type, message[, size])`: `rawcall` under a trace tag. **Yields.**
@@ -173,13 +175,29 @@ pub(super) fn trace_call(call: &mut Call) -> NativeResult {
     call.vm().log_trace(tag.as_slice(), "tracecall begin", "");
     let _ = deliver(call, to, Kind::TRACE, Session::NONE, tag);
     let payload = address::payload(call, 4)?;
-    send_raw_call(call, to, kind, payload)
+    let session = send_raw_call(call, to, kind, payload)?;
+    // The tag stays at index 1 for the end.
+    super::thread::suspend(call, waiting_for(session, to), 1, continuation!(answer_traced), 0)
 }
 
-fn send_raw_call(call: &mut Call, to: Destination, kind: Kind, payload: Payload) -> NativeResult {
+fn answer_traced(call: &mut Call, resumed: Resumed) -> NativeResult {
+    let tag: *const [u8] = call.string(1).unwrap_or_default();
+    if call.vm().wake == Wake::Answer {
+        // SAFETY: the tag stays on the stack.
+        call.vm().log_trace(unsafe { &*tag }, "tracecall end", "");
+    }
+    answer_raw(call, resumed)
+}
+
+fn send_raw_call(
+    call: &mut Call,
+    to: Destination,
+    kind: Kind,
+    payload: Payload,
+) -> Result<Session, Raise> {
     let session = call.vm().sessions.allocate();
     match deliver(call, to, kind, session, payload) {
-        Ok(()) => wait_for_answer(call, session, to, continuation!(answer_raw), 0),
+        Ok(()) => Ok(session),
         Err(error) => Err(refused(call, error, false)),
     }
 }
@@ -189,7 +207,7 @@ fn refused(call: &mut Call, error: SendError, with_address: bool) -> Raise {
     let text = address_text(call, 1);
     let raise = match error {
         SendError::NoService => {
-            // The log names what was meant; the script sees skynet's words.
+            log_invalid_call(call, &text);
             if with_address {
                 call.error(format_args!("call to invalid address {text}"))
             } else {
@@ -202,6 +220,20 @@ fn refused(call: &mut Call, error: SendError, with_address: bool) -> Raise {
     raise
 }
 
+/// The log names what was meant by an address; the script sees skynet's words.
+fn log_invalid_call(call: &mut Call, text: &str) {
+    let handle = match call.kind(1) {
+        ffi::LUA_TNUMBER => call.integer(1).and_then(|number| u32::try_from(number).ok()),
+        _ => Handle::parse(call.string(1).unwrap_or_default()).map(Handle::number),
+    };
+    let vm = call.vm();
+    let meant = match handle {
+        Some(number) => vm.node.describe(number),
+        None => format!("{text} (a name that nobody has)"),
+    };
+    vm.node.log_failed_call(Some(vm.handle()), &format!("call to invalid address: {meant}"));
+}
+
 /// Suspends the running thread until the answer to `session` comes.
 #[inline]
 fn wait_for_answer(
@@ -211,22 +243,21 @@ fn wait_for_answer(
     then: ffi::lua_KFunction,
     context: ffi::lua_KContext,
 ) -> NativeResult {
+    super::thread::suspend(call, waiting_for(session, to), 0, then, context)
+}
+
+#[inline]
+const fn waiting_for(session: Session, to: Destination) -> Waiting {
     let peer = match to {
         Destination::Service(handle) => Some(handle),
         _ => None,
     };
-    super::thread::suspend(call, Waiting::Call { session, peer }, 0, then, context)
+    Waiting::Call { session, peer }
 }
 
 #[inline]
 fn check_answer(call: &mut Call) -> Result<(), Raise> {
-    let vm = call.vm();
-    if !vm.trace.is_idle() {
-        if let Some(tag) = vm.current_tag() {
-            vm.log_trace(tag, "resume", "");
-        }
-    }
-    if vm.wake == Wake::Answer {
+    if call.vm().wake == Wake::Answer {
         return Ok(());
     }
     Err(call.error(format_args!("call failed")))
@@ -236,7 +267,7 @@ pub(super) fn answer(call: &mut Call, _resumed: Resumed) -> NativeResult {
     check_answer(call)?;
     let bytes = call.vm().message.bytes;
     // SAFETY: the bytes live as long as the message, which is being handled.
-    let count = unsafe { seri::unpack(call, &*bytes)? };
+    let count = unsafe { seri::unpack(call, &*bytes).map_err(Raise::from_script)? };
     Ok(Outcome::Values(count))
 }
 
@@ -252,7 +283,7 @@ fn answer_by_script(call: &mut Call, resumed: Resumed) -> NativeResult {
         ffi::lua_getfield(state, -1, c"unpack".as_ptr());
         ffi::lua_remove(state, -2);
     }
-    dispatch::push_message(call, message);
+    request::push_message(call, message);
     Ok(Outcome::Call(2, continuation!(all_values), 0))
 }
 
@@ -263,7 +294,7 @@ fn all_values(call: &mut Call, _resumed: Resumed) -> NativeResult {
 fn answer_raw(call: &mut Call, _resumed: Resumed) -> NativeResult {
     check_answer(call)?;
     let message = call.vm().message;
-    dispatch::push_message(call, message);
+    request::push_message(call, message);
     Ok(Outcome::Values(2))
 }
 
@@ -278,11 +309,13 @@ pub(super) fn redirect(call: &mut Call) -> NativeResult {
 pub(crate) fn redirect_as(call: &mut Call, to: Destination, kind: Kind) -> NativeResult {
     let source = call.check_integer(2)?;
     let source = u32::try_from(source).ok().and_then(Handle::new);
-    let session = session(call, 4)?;
+    let session =
+        if call.is_none_or_nil(4) { call.vm().sessions.allocate() } else { session(call, 4)? };
     let payload = address::payload(call, 5)?;
     // Answers are always accepted; what a script makes up need not be one.
     if let Destination::Service(handle) = to {
-        let full = call.vm().route_with_node(handle).is_some_and(|(service, node)| node.is_full(service));
+        let full =
+            call.vm().route_with_node(handle).is_some_and(|(service, node)| node.is_full(service));
         if full {
             drop(payload);
             return answer_send(call, Err(SendError::Full), session);
@@ -302,48 +335,38 @@ pub(crate) fn session(call: &mut Call, index: std::ffi::c_int) -> Result<Session
 }
 
 /// Takes the request that the running thread still has to answer.
-fn take_request(call: &mut Call) -> Result<Option<Request>, Raise> {
+fn take_request(call: &mut Call) -> Result<Request, Raise> {
     let vm = call.vm();
-    let Some(id) = vm.current else {
-        return Err(call.error(format_args!("No session")));
-    };
-    let thread = &mut vm.threads[id];
-    if let Some(request) = thread.request.take() {
-        return Ok(Some(request));
-    }
-    // A message that was only sent needs no answer; a second answer is a mistake.
-    match thread.context {
-        Some(context) if !context.session.expects_answer() => Ok(None),
-        _ => Err(call.error(format_args!("No session"))),
+    match vm.current.and_then(|id| vm.threads[id].request.take()) {
+        Some(request) => Ok(request),
+        None => Err(call.error(format_args!("No session"))),
     }
 }
 
-/// Sends an answer; true when the requester is still there.
+/// Sends an answer; true when the requester is still there. A message that was only sent needs
+/// none.
 fn send_answer(call: &mut Call, request: Request, kind: Kind, payload: Payload) -> bool {
-    let vm = call.vm();
-    if !vm.trace.is_idle() {
-        if let Some(tag) = vm.current_tag() {
-            vm.log_trace(tag, if kind == Kind::ERROR { "error" } else { "response" }, "");
-        }
-    }
-    let Some(source) = request.source else { return false };
+    let Some(source) = request.source.filter(|_| request.session.expects_answer()) else {
+        return false;
+    };
     deliver(call, Destination::Service(source), kind, request.session, payload).is_ok()
 }
 
 /// `ret([message[, size]])`: answers the current request.
 pub(super) fn ret(call: &mut Call) -> NativeResult {
+    tracing::log_event(call, "response", false);
     let request = take_request(call)?;
-    let payload = address::payload(call, 1)?;
-    let sent = request.is_some_and(|request| send_answer(call, request, Kind::RESPONSE, payload));
+    let payload = if call.is_none_or_nil(1) { Payload::EMPTY } else { address::payload(call, 1)? };
+    let sent = send_answer(call, request, Kind::RESPONSE, payload);
     call.answer_boolean(sent)
 }
 
 /// `retpack(...)`: `ret(pack(...))`.
 pub(super) fn retpack(call: &mut Call) -> NativeResult {
-    let payload = packed_from(call, 1)?;
+    let payload = packed_from(call, 1).map_err(Raise::from_script)?;
+    tracing::log_event(call, "response", false);
     let sent = match take_request(call) {
-        Ok(Some(request)) => send_answer(call, request, Kind::RESPONSE, payload),
-        Ok(None) => false,
+        Ok(request) => send_answer(call, request, Kind::RESPONSE, payload),
         Err(raise) => {
             drop(payload);
             return Err(raise);
@@ -357,19 +380,23 @@ pub(super) fn ignore_ret(call: &mut Call) -> NativeResult {
     let vm = call.vm();
     if let Some(id) = vm.current {
         vm.threads[id].request = None;
-        vm.threads[id].context = None;
     }
     NOTHING
 }
 
-/// `context()`: session and source of the current request.
+/// `context()`: session (nil once it is answered) and source of the current request.
 pub(super) fn context(call: &mut Call) -> NativeResult {
     let vm = call.vm();
-    let Some(context) = vm.current.and_then(|id| vm.threads[id].context) else {
-        return NOTHING;
-    };
-    call.push_integer(context.session.0.into());
-    call.push_integer(context.source.map_or(0, Handle::number).into());
+    let Some(id) = vm.current else { return NOTHING };
+    let (request, context) = (vm.threads[id].request, vm.threads[id].context);
+    match request {
+        Some(request) => call.push_integer(request.session.0.into()),
+        None => call.push_nil(),
+    }
+    match context {
+        Some(context) => call.push_integer(context.source.map_or(0, Handle::number).into()),
+        None => call.push_nil(),
+    }
     Ok(Outcome::Values(2))
 }
 
@@ -379,16 +406,14 @@ pub(super) fn response(call: &mut Call) -> NativeResult {
     let Some(id) = vm.current else {
         return Err(call.plain_error(format_args!("no session")));
     };
-    let thread = &mut vm.threads[id];
-    let request = thread.request.take();
-    let number = match (request, thread.context) {
-        (Some(request), _) => vm.responses.open(request),
-        (None, Some(context)) if !context.session.expects_answer() => {
+    let number = match vm.threads[id].request.take() {
+        Some(request) if request.session.expects_answer() => vm.responses.open(request),
+        Some(_) => {
             // SAFETY: pushing a function without upvalues allocates nothing.
             unsafe { ffi::lua_pushcfunction(call.state(), native!(no_response)) };
             return Ok(Outcome::Values(1));
         }
-        _ => return Err(call.plain_error(format_args!("no session"))),
+        None => return Err(call.plain_error(format_args!("no session"))),
     };
     let state = call.state();
     // SAFETY: a native has free slots; if the closure cannot be made, the request stays open and
@@ -431,7 +456,7 @@ fn respond(call: &mut Call) -> NativeResult {
     }
     // Packing may fail; the response is then still open.
     let payload = if call.kind(ffi::lua_upvalueindex(2)) == ffi::LUA_TNIL {
-        packed_from(call, 2)?
+        packed_from(call, 2).map_err(Raise::from_script)?
     } else {
         let state = call.state();
         // SAFETY: a native has free slots; `pack` may raise, nothing here has a destructor.
@@ -454,12 +479,4 @@ pub(super) fn term(call: &mut Call) -> NativeResult {
         call.vm().peer_gone(peer);
     }
     NOTHING
-}
-
-/// Registers a waiter for a session that an answer will come to.
-pub(crate) fn note_waiter(call: &mut Call, session: Session) {
-    let vm = call.vm();
-    if let Some(id) = vm.current {
-        vm.sessions.insert(session, Waiter::Thread(id));
-    }
 }

@@ -18,9 +18,9 @@ use std::ffi::{CStr, c_int};
 use mlua::ffi;
 
 use crate::kernel::Kind;
-use crate::natives;
-use crate::vm::Vm;
-use crate::vm::native::{Entry, register};
+use crate::vm::Callback;
+use crate::vm::native::{Call, Entry, NativeResult, Outcome};
+use crate::{native, natives};
 
 /// Names of the message types scripts see as `skynet.PTYPE_*`.
 const KINDS: [(&CStr, Kind); 13] = [
@@ -57,7 +57,7 @@ const FUNCTIONS: &[Entry] = natives![
     c"hpc" => info::hpc,
     c"ignoreret" => message::ignore_ret,
     c"info_func" => task::info_func,
-    c"init" => lifecycle::init,
+    c"init" => super::require::init,
     c"init_service" => lifecycle::init_service,
     c"killthread" => task::kill_thread,
     c"localname" => info::local_name,
@@ -65,6 +65,7 @@ const FUNCTIONS: &[Entry] = natives![
     c"mqlen" => info::queue_length,
     c"newservice" => lifecycle::new_service,
     c"now" => info::now,
+    c"on_stop" => lifecycle::on_stop,
     c"pack" => info::pack,
     c"packstring" => info::pack_string,
     c"queryservice" => lifecycle::query_service,
@@ -103,29 +104,109 @@ const FUNCTIONS: &[Entry] = natives![
     c"yield" => thread::yield_now,
 ];
 
-/// Opens the module; its table is made once for each service.
+/// Opens the module. Its table starts empty: a function appears in it when it is first looked up,
+/// since most services use a dozen of them, and a full table costs every service 7 KiB.
 ///
 /// # Safety
 /// Called by Lua, as `require` does.
 pub(crate) unsafe extern "C-unwind" fn open(state: *mut ffi::lua_State) -> c_int {
     // SAFETY: called protected; nothing here has a destructor.
     unsafe {
-        let entries = c_int::try_from(FUNCTIONS.len() + KINDS.len() + 2).unwrap_or(0);
-        ffi::lua_createtable(state, 0, entries);
-        register(state, FUNCTIONS);
-        for (name, kind) in KINDS {
-            ffi::lua_pushinteger(state, kind.0.into());
-            ffi::lua_setfield(state, -2, name.as_ptr());
-        }
+        ffi::lua_createtable(state, 0, 8);
         ffi::lua_createtable(state, 0, 2);
-        ffi::lua_pushvalue(state, -1);
-        let protocols = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
-        Vm::of(state).as_mut().references.protocols = protocols;
-        ffi::lua_setfield(state, -2, c"_proto".as_ptr());
-        ffi::lua_getglobal(state, c"pcall".as_ptr());
-        ffi::lua_setfield(state, -2, c"pcall".as_ptr());
-        ffi::luaL_requiref(state, c"skynet.codecache".as_ptr(), super::codecache::open, 0);
-        ffi::lua_setfield(state, -2, c"cache".as_ptr());
+        ffi::lua_pushcfunction(state, native!(look_up));
+        ffi::lua_setfield(state, -2, c"__index".as_ptr());
+        ffi::lua_pushcfunction(state, native!(all_pairs));
+        ffi::lua_setfield(state, -2, c"__pairs".as_ptr());
+        ffi::lua_setmetatable(state, -2);
     }
     1
+}
+
+/// `__index` of the module: puts what is asked for into the table.
+fn look_up(call: &mut Call) -> NativeResult {
+    // Scripts can call it with whatever they like.
+    call.check_type(1, ffi::LUA_TTABLE)?;
+    let Some(name) = call.string(2).map(std::ptr::from_ref::<[u8]>) else {
+        return call.answer_nil();
+    };
+    // SAFETY: the key stays on the stack.
+    if !push_field(call, unsafe { &*name }) {
+        return call.answer_nil();
+    }
+    let state = call.state();
+    // SAFETY: table and key are the arguments.
+    unsafe {
+        ffi::lua_pushvalue(state, 2);
+        ffi::lua_pushvalue(state, -2);
+        ffi::lua_rawset(state, 1);
+    }
+    Ok(Outcome::Values(1))
+}
+
+/// Pushes a field of the module; false when it has none of that name.
+fn push_field(call: &mut Call, name: &[u8]) -> bool {
+    let state = call.state();
+    let function = FUNCTIONS.binary_search_by(|(other, _)| other.to_bytes().cmp(name));
+    if let Ok(position) = function {
+        if name == b"memlimit" && (call.vm().callback != Callback::None || call.vm().memory_limited)
+        {
+            return false;
+        }
+        // SAFETY: a native has free slots.
+        unsafe { ffi::lua_pushcfunction(state, FUNCTIONS[position].1) };
+        return true;
+    }
+    if let Some((_, kind)) = KINDS.iter().find(|(other, _)| other.to_bytes() == name) {
+        call.push_integer(kind.0.into());
+        return true;
+    }
+    match name {
+        b"_proto" => protocol::push_table(call),
+        // SAFETY: a native has free slots; the module may be loaded here.
+        b"cache" => unsafe {
+            ffi::luaL_requiref(state, c"skynet.codecache".as_ptr(), super::codecache::open, 0);
+        },
+        // SAFETY: as above.
+        b"pcall" => unsafe {
+            ffi::lua_getglobal(state, c"pcall".as_ptr());
+        },
+        _ => return false,
+    }
+    true
+}
+
+/// `__pairs` of the module: fills the table first.
+fn all_pairs(call: &mut Call) -> NativeResult {
+    let state = call.state();
+    let names = FUNCTIONS
+        .iter()
+        .map(|(name, _)| *name)
+        .chain(KINDS.iter().map(|(name, _)| *name))
+        .chain([c"_proto", c"cache", c"pcall"]);
+    for name in names {
+        // SAFETY: the table is the argument; the lookup fills it.
+        unsafe {
+            ffi::lua_settop(state, 1);
+            ffi::lua_getfield(state, 1, name.as_ptr());
+        }
+    }
+    // SAFETY: a native has free slots.
+    unsafe {
+        ffi::lua_settop(state, 1);
+        ffi::lua_getglobal(state, c"next".as_ptr());
+        ffi::lua_insert(state, 1);
+        ffi::lua_pushnil(state);
+    }
+    Ok(Outcome::Values(3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_functions_are_sorted_for_the_look_up() {
+        assert!(FUNCTIONS.is_sorted_by_key(|(name, _)| name.to_bytes()));
+    }
 }

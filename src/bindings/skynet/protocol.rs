@@ -4,8 +4,10 @@ use std::ffi::c_int;
 
 use mlua::ffi;
 
-use crate::kernel::Kind;
+use crate::kernel::{Handle, Kind};
+use crate::native;
 use crate::vm::native::{Call, Lossy, NOTHING, NativeResult, Outcome, Raise};
+use crate::vm::request::{default_unknown_request, default_unknown_response};
 use crate::vm::session::NO_REFERENCE;
 
 /// `register_protocol{name=, id=, pack=, unpack=, dispatch=}`.
@@ -20,9 +22,7 @@ pub(super) fn register_protocol(call: &mut Call) -> NativeResult {
     }
     let id = call.integer(3).and_then(|id| u8::try_from(id).ok());
     if call.string(2).is_none() || id.is_none() {
-        return Err(call.plain_error(format_args!(
-            "assertion failed! (register_protocol: a name and an id of 0..255 are needed)"
-        )));
+        return Err(call.plain_error(format_args!("assertion failed!")));
     }
     let name: *const [u8] = call.string(2).unwrap_or_default();
     let kind = Kind(id.unwrap_or_default());
@@ -30,16 +30,11 @@ pub(super) fn register_protocol(call: &mut Call) -> NativeResult {
     let name = unsafe { &*name };
     let protocols = &call.vm().protocols;
     if protocols.by_name(name).is_some() || protocols.by_kind(kind).is_some() {
-        let name = Lossy(name);
-        return Err(call.plain_error(format_args!(
-            "assertion failed! (register_protocol: name '{name}' or id {} is taken)",
-            kind.0
-        )));
+        return Err(call.plain_error(format_args!("assertion failed!")));
     }
-    let table = call.vm().references.protocols;
+    push_table(call);
     // SAFETY: as above; the class is anchored before Rust knows of it.
     unsafe {
-        ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, table.into());
         ffi::lua_pushvalue(state, 2);
         ffi::lua_pushvalue(state, 1);
         ffi::lua_rawset(state, 4);
@@ -50,6 +45,24 @@ pub(super) fn register_protocol(call: &mut Call) -> NativeResult {
         call.vm().protocols.add(name, kind, class);
     }
     NOTHING
+}
+
+/// Pushes `skynet._proto`, the tables of the message types by name and by id, made when first
+/// needed.
+pub(super) fn push_table(call: &mut Call) {
+    let reference = call.vm().references.protocols;
+    let state = call.state();
+    // SAFETY: a native has free slots.
+    unsafe {
+        if reference == NO_REFERENCE {
+            ffi::lua_createtable(state, 0, 2);
+            ffi::lua_pushvalue(state, -1);
+            let reference = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
+            call.vm().references.protocols = reference;
+        } else {
+            ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, reference.into());
+        }
+    }
 }
 
 /// `dispatch(type [, f])`: sets the handler; returns the one before.
@@ -77,10 +90,14 @@ pub(super) fn dispatch(call: &mut Call) -> NativeResult {
     unsafe {
         ffi::lua_settop(state, 2);
         if native {
-            if before == NO_REFERENCE {
-                ffi::lua_pushnil(state);
-            } else {
+            if before != NO_REFERENCE {
                 ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, before.into());
+            } else if call.vm().protocols.at(position).kind == Kind::ERROR {
+                ffi::lua_pushcfunction(state, native!(default_error));
+            } else if call.vm().protocols.at(position).kind == Kind::DEBUG {
+                super::lazy::push_field(call, c"skynet.debug", c"dispatch")?;
+            } else {
+                ffi::lua_pushnil(state);
             }
             if sets {
                 ffi::lua_pushvalue(state, 2);
@@ -100,6 +117,14 @@ pub(super) fn dispatch(call: &mut Call) -> NativeResult {
     Ok(Outcome::Values(1))
 }
 
+/// What becomes of an error message, as a function: (session, source).
+fn default_error(call: &mut Call) -> NativeResult {
+    let session = super::message::session(call, 1)?;
+    let source = u32::try_from(call.check_integer(2)?).ok().and_then(Handle::new);
+    call.vm().on_error(source, session);
+    NOTHING
+}
+
 fn unknown_type(call: &mut Call) -> Raise {
     let name: *const [u8] = call.string(1).unwrap_or(b"?");
     // SAFETY: the name stays on the stack.
@@ -112,6 +137,10 @@ pub(super) fn dispatch_unknown_request(call: &mut Call) -> NativeResult {
     let before = call.vm().references.unknown_request;
     let reference = replace_reference(call, before)?;
     call.vm().references.unknown_request = reference;
+    if before == NO_REFERENCE {
+        // SAFETY: pushing a function without upvalues allocates nothing.
+        unsafe { ffi::lua_pushcfunction(call.state(), native!(default_unknown_request)) };
+    }
     Ok(Outcome::Values(1))
 }
 
@@ -120,6 +149,10 @@ pub(super) fn dispatch_unknown_response(call: &mut Call) -> NativeResult {
     let before = call.vm().references.unknown_response;
     let reference = replace_reference(call, before)?;
     call.vm().references.unknown_response = reference;
+    if before == NO_REFERENCE {
+        // SAFETY: as above.
+        unsafe { ffi::lua_pushcfunction(call.state(), native!(default_unknown_response)) };
+    }
     Ok(Outcome::Values(1))
 }
 

@@ -7,48 +7,61 @@ use mlua::ffi;
 use super::protocol::replace_reference;
 use crate::bindings::coroutine;
 use crate::kernel::Session;
-use crate::vm::Wake;
 use crate::vm::native::{Call, NOTHING, NativeResult, Outcome};
 use crate::vm::session::Waiter;
 use crate::vm::thread::{ThreadId, Waiting};
+use crate::vm::{Wake, Wakeup};
+
+/// Lists the sessions that threads wait for, oldest first, in `Vm::listing`: outside the native,
+/// so that an error raised by one of the pushes loses nothing.
+fn list_waiting(call: &mut Call) {
+    let vm = call.vm();
+    let mut listing = std::mem::take(&mut vm.listing);
+    listing.clear();
+    listing.extend(vm.sessions.threads().map(|(session, _)| session));
+    listing.sort_unstable();
+    vm.listing = listing;
+}
+
+/// The `index`-th thread of the list.
+fn listed(call: &mut Call, index: usize) -> Option<(Session, ThreadId)> {
+    let vm = call.vm();
+    let session = *vm.listing.get(index)?;
+    match vm.sessions.get(session)? {
+        Waiter::Thread(id) => Some((session, id)),
+        Waiter::Function(_) | Waiter::Swallow => None,
+    }
+}
 
 /// Every waiting thread, oldest session first, into a table on the stack:
-/// `{ session, thread, session, thread, … }`. Returns how many.
-fn push_pending(call: &mut Call) -> c_int {
+/// `{ session, thread, session, thread, … }`.
+fn push_pending(call: &mut Call) {
+    list_waiting(call);
     let state = call.state();
-    let count = call.vm().sessions.threads().count();
-    let size = c_int::try_from(2 * count).unwrap_or(0);
-    // SAFETY: a native has free slots; nothing with a destructor is alive when Lua may raise.
+    let size = c_int::try_from(2 * call.vm().listing.len()).unwrap_or(0);
+    // SAFETY: a native has free slots.
     unsafe { ffi::lua_createtable(state, size, 0) };
-    let mut last = Session::NONE;
-    let mut written = 0;
-    // The table is walked again for each entry instead of being copied, since a copy would be
-    // lost if the next push raised; waiting threads are few, and this is for people.
-    while let Some((session, id)) = next_waiting(call, last) {
+    let mut index = 0;
+    while let Some((session, id)) = listed(call, index) {
         let coroutine = call.vm().threads[id].state;
+        let at = i64::try_from(2 * index).unwrap_or(i64::MAX - 2);
+        index += 1;
         // SAFETY: as above; the coroutine is anchored.
         unsafe {
             ffi::lua_pushinteger(state, session.0.into());
-            ffi::lua_rawseti(state, -2, i64::from(2 * written + 1));
+            ffi::lua_rawseti(state, -2, at + 1);
             ffi::lua_pushthread(coroutine);
             ffi::lua_xmove(coroutine, state, 1);
-            ffi::lua_rawseti(state, -2, i64::from(2 * written + 2));
+            ffi::lua_rawseti(state, -2, at + 2);
         }
-        written += 1;
-        last = session;
     }
-    written
-}
-
-fn next_waiting(call: &mut Call, after: Session) -> Option<(Session, ThreadId)> {
-    call.vm().sessions.threads().filter(|(session, _)| *session > after).min_by_key(|(s, _)| *s)
 }
 
 /// `task(what)`: number of waiting threads, or tracebacks of one or all of them.
 pub(super) fn task(call: &mut Call) -> NativeResult {
     match call.kind(1) {
         ffi::LUA_TNONE | ffi::LUA_TNIL => {
-            let count = call.vm().sessions.threads().count();
+            let count = call.vm().sessions.waiting();
             call.answer_integer(i64::try_from(count).unwrap_or(i64::MAX))
         }
         ffi::LUA_TTABLE => fill_table(call),
@@ -58,6 +71,10 @@ pub(super) fn task(call: &mut Call) -> NativeResult {
             match call.vm().sessions.get(session) {
                 Some(Waiter::Thread(id)) => {
                     push_traceback(call, id);
+                    Ok(Outcome::Values(1))
+                }
+                Some(Waiter::Function(_)) => {
+                    call.push_text(format_args!("stack traceback: (a timer that is not due)"));
                     Ok(Outcome::Values(1))
                 }
                 Some(Waiter::Swallow) => {
@@ -75,7 +92,7 @@ pub(super) fn task(call: &mut Call) -> NativeResult {
                 push_traceback(call, id);
                 Ok(Outcome::Values(1))
             }
-            None => call.answer_nil(),
+            None => NOTHING,
         },
         ffi::LUA_TTHREAD => {
             // SAFETY: it is a thread.
@@ -84,7 +101,7 @@ pub(super) fn task(call: &mut Call) -> NativeResult {
             let id = vm.threads.of_state(coroutine);
             match id.and_then(|id| vm.threads[id].waiting.session()) {
                 Some(session) if session.expects_answer() => call.answer_integer(session.0.into()),
-                _ => call.answer_nil(),
+                _ => NOTHING,
             }
         }
         _ => NOTHING,
@@ -92,16 +109,23 @@ pub(super) fn task(call: &mut Call) -> NativeResult {
 }
 
 fn push_traceback(call: &mut Call, id: ThreadId) {
-    let coroutine = call.vm().threads[id].state;
+    let vm = call.vm();
+    let coroutine = vm.threads[id].state;
+    if let Some(origin) = vm.trace.origins.get(&id).map(|origin| &raw const **origin) {
+        // SAFETY: the text belongs to the VM and is not touched by the push.
+        unsafe { call.push_bytes(&*origin) };
+        return;
+    }
     // SAFETY: the coroutine is anchored.
     unsafe { ffi::luaL_traceback(call.state(), coroutine, std::ptr::null(), 0) };
 }
 
 fn fill_table(call: &mut Call) -> NativeResult {
+    list_waiting(call);
     let state = call.state();
-    let mut last = Session::NONE;
-    while let Some((session, id)) = next_waiting(call, last) {
-        last = session;
+    let mut index = 0;
+    while let Some((session, id)) = listed(call, index) {
+        index += 1;
         let coroutine = call.vm().threads[id].state;
         call.push_text(format_args!("thread: {coroutine:p} session: {session}"));
         push_traceback(call, id);
@@ -137,7 +161,7 @@ pub(super) fn kill_thread(call: &mut Call) -> NativeResult {
                 unsafe { ffi::lua_settop(call.state(), 1) };
                 Ok(Outcome::Values(1))
             }
-            _ => call.answer_nil(),
+            _ => NOTHING,
         };
     }
     call.check_string(1)?;
@@ -159,10 +183,9 @@ fn push_candidates(call: &mut Call) {
             ffi::lua_xmove(coroutine, state, 1);
             ffi::lua_rawseti(state, -2, i64::try_from(index + 1).unwrap_or(i64::MAX));
         }
+        list_waiting(call);
         let mut written = forks;
-        let mut last = Session::NONE;
-        while let Some((session, id)) = next_waiting(call, last) {
-            last = session;
+        while let Some((_, id)) = listed(call, written - forks) {
             written += 1;
             let coroutine = call.vm().threads[id].state;
             ffi::lua_pushthread(coroutine);
@@ -191,6 +214,8 @@ fn kill(call: &mut Call, id: ThreadId) -> bool {
         }
     }
     vm.threads[id].waiting = Waiting::Nothing;
+    vm.trace.origins.remove(&id);
+    vm.wakeups.retain(|wakeup| *wakeup != Wakeup::Thread(id));
     if let Some(request) = vm.threads[id].request.take() {
         vm.node.answer_with_error(request.source, request.session, vm.handle());
     }

@@ -9,11 +9,11 @@ use mlua::ffi;
 
 use crate::continuation;
 use crate::kernel::Session;
-use crate::vm::dispatch::thread_for;
 use crate::vm::native::{Call, NOTHING, NativeResult, Outcome, Raise, Resumed};
+use crate::vm::resume::thread_for;
 use crate::vm::session::Waiter;
 use crate::vm::thread::{ThreadId, Waiting};
-use crate::vm::{Vm, Wake};
+use crate::vm::{Vm, Wake, Wakeup};
 
 /// Most wakeups that one message may leave behind: far more than there are sleepers, so only a
 /// loop that wakes the same ones over and over comes here.
@@ -103,16 +103,68 @@ pub(super) fn timeout(call: &mut Call) -> NativeResult {
     check_timers(call)?;
     // SAFETY: drops what stands above the function.
     unsafe { ffi::lua_settop(call.state(), 2) };
+    if call.discards_results() && !call.vm().trace.timers {
+        return bare_timeout(call, centiseconds);
+    }
     let id = move_to_thread(call, 2)?;
     let session = set_timer(call, centiseconds);
     let vm = call.vm();
     vm.threads[id].waiting = Waiting::Start(session);
     vm.sessions.insert(session, Waiter::Thread(id));
+    if vm.trace.timers {
+        note_origin(call, id, centiseconds);
+    }
     push_thread(call, id);
     Ok(Outcome::Values(1))
 }
 
+/// Remembers where a timer was set (`skynet.trace_timeout`).
+#[cold]
+fn note_origin(call: &mut Call, id: ThreadId, centiseconds: i32) {
+    let state = call.state();
+    let now = call.vm().node.clock.now();
+    call.push_text(format_args!("TIMER {now}+{centiseconds} : "));
+    // SAFETY: a native has free slots; the prefix is a string and stays on the stack.
+    unsafe {
+        let prefix = ffi::lua_tolstring(state, -1, std::ptr::null_mut());
+        ffi::luaL_traceback(state, state, prefix, 1);
+    }
+    let origin = Box::from(call.string(-1).unwrap_or_default());
+    call.vm().trace.origins.insert(id, origin);
+}
+
+/// `timeout` whose coroutine nobody sees: one is taken when the timer is due. Until then the timer
+/// costs little more than its function.
+fn bare_timeout(call: &mut Call, centiseconds: i32) -> NativeResult {
+    let table = call.vm().references.timers;
+    let state = call.state();
+    // SAFETY: a native has free slots; may raise before the timer is set.
+    let reference = unsafe {
+        if table == ffi::LUA_NOREF {
+            ffi::lua_createtable(state, 4, 0);
+            ffi::lua_pushvalue(state, -1);
+            let table = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
+            call.vm().references.timers = table;
+        } else {
+            ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, table.into());
+        }
+        ffi::lua_pushvalue(state, 2);
+        ffi::luaL_ref(state, -2)
+    };
+    let session = set_timer(call, centiseconds);
+    call.vm().sessions.insert(session, Waiter::Function(reference));
+    NOTHING
+}
+
 fn centiseconds(call: &mut Call, index: c_int) -> Result<i32, Raise> {
+    if !matches!(call.kind(index), ffi::LUA_TNUMBER | ffi::LUA_TSTRING) {
+        // skynet reads it as the text of a command.
+        let found = match call.kind(index) {
+            ffi::LUA_TNONE => "nil",
+            _ => call.type_name(index),
+        };
+        return Err(call.argument(index, format_args!("string expected, got {found}")));
+    }
     let value = call.check_integer(index)?;
     // The time is 32 bits wide; what is longer waits as long as can be.
     Ok(i32::try_from(value.clamp(i64::from(i32::MIN), i64::from(i32::MAX))).unwrap_or(i32::MAX))
@@ -121,9 +173,8 @@ fn centiseconds(call: &mut Call, index: c_int) -> Result<i32, Raise> {
 fn check_timers(call: &mut Call) -> Result<(), Raise> {
     let vm = call.vm();
     if let Some(limit) = vm.policy.timers.filter(|limit| vm.timers >= *limit) {
-        return Err(call.error(format_args!(
-            "too many timers: the limit is {limit} (sandbox.toml: timers)"
-        )));
+        return Err(call
+            .error(format_args!("too many timers: the limit is {limit} (sandbox.toml: timers)")));
     }
     Ok(())
 }
@@ -184,6 +235,7 @@ fn suspend_sleep(
             ffi::lua_replace(call.state(), 1);
         }
     }
+    super::tracing::log_event(call, "sleep", true);
     let keep = c_int::from(token.is_some());
     let outcome = suspend(call, waiting, keep, then, keep as isize);
     let vm = call.vm();
@@ -251,6 +303,11 @@ fn token(call: &mut Call, index: c_int) -> Result<Option<c_int>, Raise> {
     if is_own_token(call, index) {
         return Ok(None);
     }
+    // SAFETY: reading a stack slot.
+    if unsafe { ffi::lua_rawequal(call.state(), index, index) } == 0 {
+        // No table takes it for a key.
+        return Err(call.error(format_args!("token is NaN")));
+    }
     if coroutine_session(call, index).or_else(|| token_session(call, index)).is_some() {
         return Err(call.plain_error(format_args!("token duplicative")));
     }
@@ -304,18 +361,31 @@ fn note_token(call: &mut Call, token: Option<c_int>, session: Session) {
 
 /// `wakeup(token)`: true when somebody sleeps or waits under it.
 pub(super) fn wakeup(call: &mut Call) -> NativeResult {
-    let session = coroutine_session(call, 1).or_else(|| token_session(call, 1));
-    match session {
-        Some(session) => {
-            let wakeups = &mut call.vm().wakeups;
-            if wakeups.len() >= MOST_WAKEUPS {
-                return Err(call.error(format_args!("too many wakeups in one message")));
-            }
-            wakeups.push_back(session);
-            call.answer_boolean(true)
-        }
-        None => NOTHING,
+    if call.vm().wakeups.len() >= MOST_WAKEUPS {
+        return Err(call.error(format_args!("too many wakeups in one message")));
     }
+    // The token is looked up again when its turn comes: it may have been woken by then, and even
+    // sleep again, which this wakeup then ends.
+    if coroutine_session(call, 1).is_some() {
+        // SAFETY: it is a thread.
+        let coroutine = unsafe { ffi::lua_tothread(call.state(), 1) };
+        let vm = call.vm();
+        if let Some(id) = vm.threads.of_state(coroutine) {
+            vm.wakeups.push_back(Wakeup::Thread(id));
+        }
+        return call.answer_boolean(true);
+    }
+    if token_session(call, 1).is_none() {
+        return NOTHING;
+    }
+    let state = call.state();
+    // SAFETY: a native has free slots.
+    let token = unsafe {
+        ffi::lua_pushvalue(state, 1);
+        ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX)
+    };
+    call.vm().wakeups.push_back(Wakeup::Token(token));
+    call.answer_boolean(true)
 }
 
 impl Vm {

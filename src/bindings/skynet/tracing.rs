@@ -16,11 +16,13 @@ pub(super) fn trace(call: &mut Call) -> NativeResult {
     let Some(id) = vm.current else {
         return Err(call.error(format_args!("skynet.trace: no request is being handled")));
     };
+    if vm.is_trace_refused() {
+        return NOTHING;
+    }
     let tag = vm.new_tag();
     // SAFETY: the text stays on the stack.
     let info = unsafe { &*info };
-    let event =
-        if info.is_empty() { "trace".to_owned() } else { format!("trace {}", Lossy(info)) };
+    let event = if info.is_empty() { "trace".to_owned() } else { format!("trace {}", Lossy(info)) };
     vm.log_trace(&tag, &event, "");
     vm.trace.tags.insert(id, tag);
     vm.threads[id].traced = true;
@@ -29,6 +31,9 @@ pub(super) fn trace(call: &mut Call) -> NativeResult {
 
 /// `tracetag()`: the tag of the current request.
 pub(super) fn trace_tag(call: &mut Call) -> NativeResult {
+    if call.vm().is_trace_refused() {
+        return call.answer_boolean(false);
+    }
     let Some(tag) = call.vm().current_tag().map(std::ptr::from_ref::<[u8]>) else {
         return call.answer_nil();
     };
@@ -42,35 +47,56 @@ pub(crate) fn trace_log(call: &mut Call) -> NativeResult {
     call.check_string(1)?;
     call.check_string(2)?;
     let state = call.state();
-    let (from, mut level) = if call.kind(3) == ffi::LUA_TTHREAD {
+    let positions = if call.is_none_or_nil(3) {
+        String::new()
+    } else if call.kind(3) == ffi::LUA_TTHREAD {
+        let level = optional_level(call, 4, 1)?;
         // SAFETY: it is a thread.
-        (unsafe { ffi::lua_tothread(state, 3) }, optional_level(call, 4, 0)?)
+        positions(unsafe { ffi::lua_tothread(state, 3) }, level)
     } else {
-        (state, optional_level(call, 3, 1)?)
+        let level = optional_level(call, 3, 1)?;
+        positions(state, level)
     };
-    let mut positions = String::new();
-    // SAFETY: `lua_getinfo` of "Sl" neither runs Lua nor raises; the record lives in this frame.
-    unsafe {
-        let mut record: ffi::lua_Debug = std::mem::zeroed();
-        let last = level + POSITIONS;
-        while level < last && ffi::lua_getstack(from, level, &raw mut record) != 0 {
-            ffi::lua_getinfo(from, c"Sl".as_ptr(), &raw mut record);
-            let source = std::ffi::CStr::from_ptr(record.short_src.as_ptr()).to_string_lossy();
-            if record.currentline >= 0 {
-                if !positions.is_empty() {
-                    positions.push(' ');
-                }
-                positions.push_str(&format!("{source}:{}", record.currentline));
-            }
-            level += 1;
-        }
-    }
     let tag: *const [u8] = call.string(1).unwrap_or_default();
     let text: *const [u8] = call.string(2).unwrap_or_default();
     // SAFETY: both stay on the stack.
     let (tag, text) = unsafe { (&*tag, &*text) };
     call.vm().log_trace(tag, &Lossy(text).to_string(), &positions);
     NOTHING
+}
+
+/// Logs one event of the running request, if it is traced; `located` adds where the script is.
+pub(super) fn log_event(call: &mut Call, event: &str, located: bool) {
+    let state = call.state();
+    let vm = call.vm();
+    if vm.trace.is_idle() {
+        return;
+    }
+    if let Some(tag) = vm.current_tag() {
+        let positions = if located { positions(state, 1) } else { String::new() };
+        vm.log_trace(tag, event, &positions);
+    }
+}
+
+/// The nearest positions of Lua code from `level` on, as `source:line` words.
+fn positions(from: *mut ffi::lua_State, mut level: i32) -> String {
+    let mut positions = String::new();
+    let mut found = 0;
+    // SAFETY: `lua_getinfo` of "Sl" neither runs Lua nor raises; the record lives in this frame.
+    unsafe {
+        let mut record: ffi::lua_Debug = std::mem::zeroed();
+        while found < POSITIONS && ffi::lua_getstack(from, level, &raw mut record) != 0 {
+            ffi::lua_getinfo(from, c"Sl".as_ptr(), &raw mut record);
+            if record.currentline >= 0 {
+                let source = std::ffi::CStr::from_ptr(record.source).to_string_lossy();
+                let gap = if found == 0 { "" } else { " " };
+                positions.push_str(&format!("{gap}{source}:{}", record.currentline));
+                found += 1;
+            }
+            level += 1;
+        }
+    }
+    positions
 }
 
 fn optional_level(call: &mut Call, index: i32, default: i32) -> Result<i32, Raise> {
@@ -106,6 +132,10 @@ pub(super) fn trace_protocol(call: &mut Call) -> NativeResult {
 /// `trace_timeout(on)`: remembers where timers were set, for `task`.
 pub(super) fn trace_timeout(call: &mut Call) -> NativeResult {
     let on = call.boolean(1);
-    call.vm().trace.timers = on;
+    let trace = &mut call.vm().trace;
+    trace.timers = on;
+    if !on {
+        trace.origins.clear();
+    }
     NOTHING
 }

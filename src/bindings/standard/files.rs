@@ -55,11 +55,10 @@ struct Stream {
 }
 
 /// # Safety
-/// As for `standard::install`.
+/// As for `standard::install`, with the library's table on top of the stack, which is popped.
 pub(super) unsafe fn install(state: *mut ffi::lua_State) {
     // SAFETY: the caller's promise.
     unsafe {
-        ffi::lua_getglobal(state, c"io".as_ptr());
         replace(state, IO);
         ffi::luaL_getmetatable(state, HANDLE.as_ptr());
         replace(state, METHODS);
@@ -197,7 +196,9 @@ pub(super) fn refuse_waiting_for_input(call: &mut Call) -> Result<(), Raise> {
     Err(refuse_because(
         call,
         format_args!("read standard input"),
-        format_args!("the node would wait for it; the service console and skynet.socket.stdin do not"),
+        format_args!(
+            "the node would wait for it; the service console and skynet.socket.stdin do not"
+        ),
     ))
 }
 

@@ -9,6 +9,7 @@
 
 mod debug;
 mod files;
+mod late;
 mod load;
 mod output;
 mod process;
@@ -45,6 +46,7 @@ enum Stock {
     Rename,
     TemporaryName,
     SetLocale,
+    GetInfo,
     GetLocal,
     SetLocal,
     GetUpvalue,
@@ -65,10 +67,8 @@ pub(super) unsafe fn install(state: *mut ffi::lua_State) {
     unsafe {
         load::install(state);
         output::install(state);
-        files::install(state);
-        process::install(state);
         text::install(state);
-        debug::install(state);
+        late::install(state);
         ffi::lua_settop(state, 0);
     }
 }
@@ -118,7 +118,8 @@ fn refuse_because(
     why: std::fmt::Arguments<'_>,
 ) -> Raise {
     let service = Arc::clone(&call.vm().service);
-    let raise = call.error(format_args!("sandbox: {} may not {what} ({why})", title(&service.name)));
+    let raise =
+        call.error(format_args!("sandbox: {} may not {what} ({why})", title(&service.name)));
     drop(service);
     raise
 }
@@ -169,10 +170,14 @@ fn refuse_file(call: &mut Call, name: Lossy<'_>, access: Access, refusal: Refusa
     let what = format_args!("{verb} {name}");
     match refusal {
         Refusal::Outside => refuse(call, what, verb),
-        Refusal::OfTheNode => {
-            refuse_because(call, what, format_args!("the node starts from it; to allow it: write = \"any\" in sandbox.toml"))
+        Refusal::OfTheNode => refuse_because(
+            call,
+            what,
+            format_args!("the node starts from it; to allow it: write = \"any\" in sandbox.toml"),
+        ),
+        Refusal::Memory => {
+            refuse_because(call, what, format_args!("it is the memory of a process"))
         }
-        Refusal::Memory => refuse_because(call, what, format_args!("it is the memory of a process")),
         Refusal::Waits => {
             refuse_because(call, what, format_args!("the node could wait for it for ever"))
         }

@@ -21,11 +21,10 @@ const OS: &[Replacement] = &[
 ];
 
 /// # Safety
-/// As for `standard::install`.
+/// As for `standard::install`, with the library's table on top of the stack, which is popped.
 pub(super) unsafe fn install(state: *mut ffi::lua_State) {
     // SAFETY: the caller's promise.
     unsafe {
-        ffi::lua_getglobal(state, c"os".as_ptr());
         replace(state, OS);
     }
 }
@@ -45,7 +44,8 @@ fn execute(call: &mut Call) -> NativeResult {
 /// under the running function, is ignored.
 fn exit(call: &mut Call) -> NativeResult {
     if !call.vm().policy.exit {
-        let why = format_args!("to allow it: exit in sandbox.toml; skynet.abort ends the node in order");
+        let why =
+            format_args!("to allow it: exit in sandbox.toml; skynet.abort ends the node in order");
         return Err(refuse_because(call, format_args!("end the node"), why));
     }
     let code = match call.kind(1) {

@@ -46,8 +46,9 @@ function command.count(pattern)
   skynet.retpack(n)
 end
 
-skynet.start(function()
-  skynet.dispatch("lua", function(_, _, name, ...)
-    command[name](...)
-  end)
+-- Set before the start: nobody waits for a logger to start, so a request may come before its start function runs.
+skynet.dispatch("lua", function(_, _, name, ...)
+  command[name](...)
 end)
+
+skynet.start(function() end)

@@ -146,10 +146,12 @@ Request.__close = Request.close
 --- Makes a request object.
 ---@param request? table as for `add`
 ---@return skynet.request
-return function(request)
+local function new(request)
   local self = setmetatable({}, Request)
   if request ~= nil then
     append(self, request)
   end
   return self
 end
+
+return { new = new }

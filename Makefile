@@ -1,0 +1,58 @@
+# `make check` is what every commit passes, `make test` is all of it and runs on a bare machine.
+
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+NODE := $(TARGET)/release/node
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+.NOTPARALLEL:
+.PHONY: release check setup pairs loom test test-long fuzz-long conformance bench skynet-given
+
+release:
+	cargo build --release --locked
+
+# Format, lints, documentation, unit tests, property tests, conventions (tests/tidy).
+check:
+	cargo fmt --check
+	rustfmt --check --edition 2024 fuzz/fuzz_targets/*.rs
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+	cargo test --locked
+
+# What the tests need and Rust does not bring.
+setup:
+	tests/setup.sh
+
+# Lua behaviour: tests/lua/NAME.lua has to print NAME.out.
+pairs: release
+	tests/lua/run.sh $(NODE) .
+
+# Every interleaving of the hand-off between threads. Its own folder, as all is compiled for loom.
+loom:
+	RUSTFLAGS="--cfg loom" CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+	  cargo test --locked --release --target-dir $(TARGET)/loom --test loom_mailbox
+
+test: setup check loom pairs
+
+# An hour or so: more cases, more rounds, and the search for bad bytes.
+test-long: test
+	PROPTEST_CASES=20000 cargo test --locked --release --test seri_properties
+	for round in 1 2 3 4 5; do tests/lua/run.sh $(NODE) . || exit 1; done
+	$(MAKE) fuzz-long
+
+# Ten minutes a target. Needs g++.
+fuzz-long:
+	for target in fuzz/fuzz_targets/*.rs; do \
+	  fuzz/run.sh "$$(basename "$$target" .rs)" $(or $(SECONDS),600) || exit 1; done
+
+# The same pairs on a genuine skynet: SKYNET is its built tree.
+conformance: skynet-given
+	LEVEL=$(or $(LEVEL),$(shell sed -n 's/^v\([0-9.]*\).*/\1/p' "$(SKYNET)/HISTORY.md" | head -n 1)) \
+	  tests/lua/run.sh "$(SKYNET)/skynet" "$(SKYNET)"
+
+# Both on this machine, in turns: SKYNET is a built tree of a genuine skynet.
+bench: skynet-given release
+	benches/run.sh "$(abspath $(SKYNET))"
+
+skynet-given:
+	@[ -x "$(SKYNET)/skynet" ] || { \
+	  echo "SKYNET=$(SKYNET) is no built skynet: make $(MAKECMDGOALS) SKYNET=/path/to/skynet" >&2; exit 1; }

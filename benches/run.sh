@@ -1,0 +1,76 @@
+#!/bin/bash
+# run.sh SKYNET [BENCH...]: this node and a genuine skynet in turns, and the medians as a table.
+#
+# SKYNET is a built tree (its binary, lualib/, service/, luaclib/, cservice/). Further trees can be
+# named in PEERS, separated by spaces; the best of all peers is what the ratio is against.
+# ROUNDS (default 5) is the number of runs each. Every run is a fresh process, thread = 2.
+set -u
+cd "$(dirname "$0")" || exit 1
+skynet=${1:?usage: run.sh SKYNET [BENCH...]}
+shift
+node=${NODE:-../target/release/node}
+rounds=${ROUNDS:-5}
+plain="call_pingpong call_concurrent call_many send_flood send_burst call_payload ring yield spawn timers start_time"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+config() { # config ROOT BENCH FILE
+  cat >"$3" <<END
+thread = 2
+harbor = 0
+bench = "$PWD/"
+root = "$1/"
+logpath = "."
+bootstrap = "snlua bootstrap"
+start = "$2"
+luaservice = bench.."services/?.lua;"..root.."service/?.lua"
+lualoader = root.."lualib/loader.lua"
+lua_path = bench.."lib/?.lua;"..root.."lualib/?.lua;"..root.."lualib/?/init.lua"
+lua_cpath = root.."luaclib/?.so"
+cpath = root.."cservice/?.so"
+sandbox = "$PWD/sandbox.toml"
+END
+}
+
+run() { # run LABEL BINARY ROOT BENCH
+  config "$3" "$4" "$work/config"
+  timeout 120 "$2" "$work/config" 2>&1 | grep -aoE 'BENCH(-FAILED)? .*' |
+    sed -E "s/^BENCH name=([^ ]+) value=([^ ]+) unit=([^ ]+).*/$1 \1 \2 \3/" >>"$work/results"
+}
+
+for round in $(seq "$rounds"); do
+  for bench in ${*:-$plain}; do
+    run node "$node" "$PWD" "$bench"
+    for peer in $skynet ${PEERS:-}; do
+      run "$(basename "$peer")" "$peer/skynet" "$peer" "$bench"
+    done
+  done
+  echo "round $round of $rounds done" >&2
+done
+# A loop without end also keeps a skynet from ending, so only the node runs this one.
+if [ $# -eq 0 ]; then
+  for _ in $(seq "$rounds"); do run node "$node" "$PWD" stall; done
+fi
+
+awk '
+  { values[$1, $2] = values[$1, $2] " " $3; unit[$2] = $4; label[$1] = 1; if (!seen[$2]++) order[++n] = $2 }
+  function median(text,   parts, count, i, j, t) {
+    count = split(text, parts, " ")
+    for (i = 2; i <= count; i++)
+      for (j = i; j > 1 && parts[j - 1] + 0 > parts[j] + 0; j--) { t = parts[j]; parts[j] = parts[j - 1]; parts[j - 1] = t }
+    return count % 2 ? parts[(count + 1) / 2] : (parts[count / 2] + parts[count / 2 + 1]) / 2
+  }
+  END {
+    printf "| bench | unit | node |"; for (l in label) if (l != "node") printf " %s |", l; print " node / best |"
+    printf "|---|---|---|"; for (l in label) if (l != "node") printf "---|"; print "---|"
+    for (i = 1; i <= n; i++) {
+      b = order[i]; mine = median(values["node", b]); best = ""
+      small = unit[b] ~ /^(ms|us|KiB)/
+      printf "| %s | %s | %s |", b, unit[b], mine
+      for (l in label) if (l != "node") {
+        v = values[l, b] == "" ? "" : median(values[l, b]); printf " %s |", v
+        if (v != "" && (best == "" || (small ? v + 0 < best + 0 : v + 0 > best + 0))) best = v
+      }
+      printf " %s |\n", best == "" || best + 0 == 0 ? "" : sprintf("%.2f", mine / best)
+    }
+  }' "$work/results"

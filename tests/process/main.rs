@@ -1,0 +1,12 @@
+//! The process boundary: the built binary with real configs, pipes, signals and files.
+//!
+//! Invariant: nothing sleeps to wait for something else; a test waits for a line, a file or the end
+//! of a process, and fails after `support::DEADLINE`.
+
+mod daemon;
+mod library;
+mod logs;
+mod scripts;
+mod starts;
+mod stops;
+mod support;

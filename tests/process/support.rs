@@ -1,0 +1,181 @@
+//! A node of its own for each test: folder, scripts, config, process, and its output as lines.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
+
+/// How long a test waits for something that is to happen. Only a failing test gets there.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A folder that ends with the test.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new() -> Self {
+        static COUNTER: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("node-test-{}-{number}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> &Self {
+        fs::write(self.path(name), text).unwrap();
+        self
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    /// A config for two workers that starts `main.lua` of this folder, with `more` behind it.
+    pub fn config(&self, more: &str) -> &Self {
+        self.write("config", format!("thread = 2\nharbor = 0\nluaservice = './?.lua'\n{more}\n"))
+    }
+
+    /// The command that runs the config here.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_node"));
+        command.arg("config").current_dir(&self.0).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the node to its end; gives its exit code, standard output and standard error.
+    pub fn run(&self) -> (Option<i32>, String, String) {
+        let mut node = Node::spawn(self.command().stderr(Stdio::piped()));
+        let status = node.wait();
+        let mut errors = String::new();
+        node.child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+        (status.code(), node.rest(), errors)
+    }
+
+    /// Starts the node.
+    pub fn start(&self) -> Node {
+        Node::spawn(&mut self.command())
+    }
+
+    /// Waits until `check` holds for the file `name`.
+    pub fn wait_for_file(&self, name: &str, check: impl Fn(&Path) -> bool) {
+        let path = self.path(name);
+        wait_until(name, || check(&path));
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Looks again and again until `check` holds.
+pub fn wait_until(what: &str, check: impl Fn() -> bool) {
+    let until = Instant::now() + DEADLINE;
+    while !check() {
+        assert!(Instant::now() < until, "{what}: not within {DEADLINE:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A running node and the lines it writes.
+pub struct Node {
+    child: Child,
+    lines: Receiver<String>,
+    seen: Vec<String>,
+}
+
+impl Node {
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let output = child.stdout.take().unwrap();
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
+                if sender.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { child, lines, seen: Vec::new() }
+    }
+
+    /// Starts `command` with a pipe as standard input.
+    pub fn with_input(command: &mut Command) -> (Self, ChildStdin) {
+        let mut node = Self::spawn(command.stdin(Stdio::piped()));
+        let input = node.child.stdin.take().unwrap();
+        (node, input)
+    }
+
+    /// The next line that holds `part`.
+    pub fn expect(&mut self, part: &str) -> String {
+        let until = Instant::now() + DEADLINE;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let Ok(line) = self.lines.recv_timeout(left) else {
+                panic!("no line with {part:?}; seen:\n{}", self.seen.join("\n"));
+            };
+            self.seen.push(line.clone());
+            if line.contains(part) {
+                return line;
+            }
+        }
+    }
+
+    /// Sends a signal by name.
+    pub fn signal(&self, name: &str) {
+        signal(self.child.id(), name);
+    }
+
+    /// Waits for the end of the process.
+    pub fn wait(&mut self) -> ExitStatus {
+        let until = Instant::now() + DEADLINE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < until, "the node does not end; seen:\n{}", self.rest());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Its exit code, once it has ended.
+    pub fn code(&mut self) -> Option<i32> {
+        self.wait().code()
+    }
+
+    /// All lines, once it has ended.
+    pub fn rest(&mut self) -> String {
+        if self.child.try_wait().unwrap().is_some() {
+            self.seen.extend(self.lines.iter());
+        } else {
+            self.seen.extend(self.lines.try_iter());
+        }
+        self.seen.join("\n")
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Sends a signal to a process.
+pub fn signal(process: u32, name: &str) {
+    let status = Command::new("kill").arg(format!("-{name}")).arg(process.to_string()).status();
+    assert!(status.unwrap().success(), "kill -{name} {process}");
+}
+
+/// Writes a line to the input of a node.
+pub fn say(input: &mut ChildStdin, line: &str) {
+    writeln!(input, "{line}").unwrap();
+}
