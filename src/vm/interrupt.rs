@@ -57,14 +57,18 @@ pub fn poke(thread: libc::pthread_t) {
 extern "C" fn on_signal(_signal: c_int) {
     let state = ACTIVE.get();
     if !state.is_null() {
-        arm(state);
+        // SAFETY: it is the running coroutine of this thread (invariant).
+        unsafe { arm(state) };
         layout::allow_hooks(state);
     }
 }
 
 /// Arms the hook in a coroutine: it runs before the next instruction.
-pub fn arm(state: *mut ffi::lua_State) {
-    // SAFETY: `state` is the running coroutine of this thread (invariant).
+///
+/// # Safety
+/// `state` is live, and this thread runs it.
+pub unsafe fn arm(state: *mut ffi::lua_State) {
+    // SAFETY: the caller's promise.
     unsafe { ffi::lua_sethook(state, Some(on_count), ffi::LUA_MASKCOUNT, 1) };
 }
 
