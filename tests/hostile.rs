@@ -6,6 +6,9 @@
 //! its policy. Beside it run two neighbours that call each other (`support/neighbour.lua`); after
 //! each script a report of theirs is asked for, by a service that is started for it.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+#![allow(clippy::print_stdout, reason = "what the test measured belongs to its output")]
+
 use std::ffi::CString;
 use std::fmt::Write as _;
 use std::fs;

@@ -3,6 +3,8 @@
 //! Both sides are read as text: `c"name" => function` in the tables of the bindings, and
 //! `function module.name(` in the stub.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

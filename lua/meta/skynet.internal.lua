@@ -33,7 +33,7 @@ function internal.read_stdin() end
 ---@return boolean
 function internal.service_exists(name) end
 
---- The process is to end with a status that says so.
+--- The process is to end with a status that says so. Only for bootstrap.
 function internal.start_failed() end
 
 --- As `debug.traceback`.

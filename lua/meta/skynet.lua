@@ -353,6 +353,11 @@ function skynet.uniqueservice(global, ...) end
 ---@return any ...
 function skynet.unpack(message, size) end
 
+--- Has `f` run when the process is asked to end, so that the service can save; `f` may block. The
+--- node waits for it as long as the config's `stop_deadline` says.
+---@param f? fun() nil takes it back
+function skynet.on_stop(f) end
+
 --- Waits until woken. **Yields.**
 ---@param token? any the running coroutine by default
 function skynet.wait(token) end

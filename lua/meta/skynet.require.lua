@@ -1,21 +1,21 @@
 ---@meta skynet.require
--- LuaLS annotations of the native module `skynet.require`.
+-- LuaLS annotations of the native module `skynet.require`, whose `require` is the global one.
 
 ---@class skynet.require
-local require = {}
+local require_module = {}
 
---- Runs `f` before the start function, or when the module being loaded is; at once when neither
---- is to come.
----@param f function
-function require.init(f) end
+--- Runs `f` before the start function, or when the module that this coroutine loads is loaded; at
+--- once when neither is to come. `skynet.init` is this function.
+---@param f fun()
+function require_module.init(f) end
 
---- Runs what the main chunk registered with `init`, once. **Yields** when they do.
-function require.init_all() end
+--- Runs what the main chunk registered with `init`, once. **Yields** when that does.
+function require_module.init_all() end
 
---- The global `require`: a module whose chunk may block. **Yields** when it does, and while another
---- coroutine loads the module. Raises for a circle of modules, and what the chunk raises.
+--- As Lua's own `require`, but the chunk may block; who wants the same module meanwhile waits.
+--- **Yields** when the chunk does.
 ---@param name string
 ---@return any
-function require.require(name) end
+function require_module.require(name) end
 
-return require
+return require_module

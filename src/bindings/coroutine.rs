@@ -71,7 +71,7 @@ fn resume(call: &mut Call, coroutine: *mut ffi::lua_State, arguments: c_int) -> 
     vm.resume_depth -= 1;
     if vm.interrupted {
         // The error must not end here: the script that resumed is over its time as well.
-        // SAFETY: it is the coroutine that this native runs in.
+        // SAFETY: the native's own coroutine.
         unsafe { interrupt::arm(state) };
     }
     match status {

@@ -67,10 +67,10 @@ impl Logger {
     }
 
     fn reopen(&mut self) {
-        if let Target::File { path, file } = &mut self.target {
-            if let Ok(fresh) = open(path) {
-                *file = fresh;
-            }
+        if let Target::File { path, file } = &mut self.target
+            && let Ok(fresh) = open(path)
+        {
+            *file = fresh;
         }
     }
 }

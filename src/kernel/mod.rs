@@ -3,6 +3,7 @@
 //! It knows no Lua and no sockets: an actor is a trait object, a payload is bytes.
 
 pub mod clock;
+pub mod delivery;
 mod ended;
 pub mod handle;
 pub mod log;
@@ -18,9 +19,13 @@ pub mod stop;
 mod sync;
 mod ticker;
 pub mod timer;
+mod turn;
+pub mod watchdog;
 
 pub use clock::Clock;
+pub use delivery::SendError;
 pub use handle::Handle;
 pub use message::{Kind, Message, Payload, Session};
-pub use node::{Interrupt, Launch, Node, NodeOptions, SendError};
+pub use node::{Launch, Node, NodeOptions};
 pub use service::{Actor, Inbox, Service};
+pub use watchdog::Interrupt;

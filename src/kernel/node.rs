@@ -7,28 +7,22 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::clock::{CENTISECOND, Clock};
+use super::clock::Clock;
 use super::ended::Ended;
 use super::handle::Handle;
 use super::message::{Kind, Message, Payload, Session};
 use super::message_log::MessageLog;
-use super::progress::Reading;
-use super::registry::{Registry, Routed};
-use super::scheduler::{Scheduler, Seat};
-use super::service::{Actor, Inbox, OVERLOAD_WARNING, Service};
+use super::registry::Registry;
+use super::scheduler::Scheduler;
+use super::service::{Actor, Service};
 use super::stop::Savers;
 use super::ticker;
-use super::timer::{Timer, Wheel};
-
-/// Most messages a service handles in one turn before others get theirs. Large enough that the
-/// cost of a turn vanishes, small enough that a turn of microsecond handlers stays far below a
-/// millisecond.
-const TURN: usize = 32;
+use super::timer::Wheel;
 
 /// Stack of a worker. Lua allows 200 nested C calls, and each of `string.gsub` takes 9 KiB; the
 /// 2 MiB of an ordinary thread are too near to that. Only what is used counts as memory.
@@ -55,18 +49,6 @@ pub struct NodeOptions {
     pub poke: fn(libc::pthread_t),
 }
 
-/// Why a worker is poked.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u32)]
-pub enum Interrupt {
-    /// Log where the service is.
-    Report = 1,
-    /// Raise an error in the running code, because its message takes longer than allowed.
-    Overtime = 2,
-    /// Raise an error in the running code, because somebody asked for it (`signal 0`).
-    Signal = 4,
-}
-
 /// What a factory makes: the actor, and the message that it gets before any other.
 pub struct Launch {
     /// The actor.
@@ -83,14 +65,8 @@ pub type Factory =
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LaunchFailed;
 
-/// Why a message was not accepted.
-#[derive(Debug, PartialEq, Eq)]
-pub enum SendError {
-    /// Nobody has this handle or name.
-    NoService,
-    /// The mailbox is at its limit.
-    Full,
-}
+/// Keys and values of the configuration.
+type Environment = HashMap<Box<[u8]>, Arc<[u8]>>;
 
 /// One node.
 pub struct Node {
@@ -102,24 +78,24 @@ pub struct Node {
     pub options: NodeSettings,
     pub(super) scheduler: Scheduler,
     pub(super) stuck_workers: AtomicUsize,
-    wheel: Mutex<Wheel>,
-    environment: RwLock<HashMap<Box<[u8]>, Arc<[u8]>>>,
-    factories: HashMap<&'static str, Factory>,
-    logger: AtomicU32,
+    pub(super) wheel: Mutex<Wheel>,
+    pub(super) environment: RwLock<Environment>,
+    pub(super) factories: HashMap<&'static str, Factory>,
+    pub(super) logger: AtomicU32,
     /// Whoever is told of the end of each service, set by the `MONITOR` command.
-    monitor: AtomicU32,
+    pub(super) monitor: AtomicU32,
     /// Services whose end is running; they are no longer in the registry.
-    closing: Mutex<Vec<Arc<Service>>>,
-    live: AtomicUsize,
-    aborting: AtomicBool,
+    pub(super) closing: Mutex<Vec<Arc<Service>>>,
+    pub(super) live: AtomicUsize,
+    pub(super) aborting: AtomicBool,
     /// The first service, and whether the node failed to come up.
-    bootstrap: AtomicU32,
-    start_failed: AtomicBool,
+    pub(super) bootstrap: AtomicU32,
+    pub(super) start_failed: AtomicBool,
     pub(super) savers: Savers,
     pub(super) ended_services: Mutex<Ended>,
-    ended: Mutex<bool>,
-    end: Condvar,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    pub(super) ended: Mutex<bool>,
+    pub(super) end: Condvar,
+    pub(super) threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// The part of the options that stays with the node.
@@ -134,7 +110,7 @@ pub struct NodeSettings {
     pub max_services: usize,
     /// See `NodeOptions`.
     pub message_log_directory: Option<PathBuf>,
-    poke: fn(libc::pthread_t),
+    pub(super) poke: fn(libc::pthread_t),
 }
 
 impl Node {
@@ -182,7 +158,7 @@ impl Node {
         }
     }
 
-    fn spawn(&self, name: &str, body: impl FnOnce() + Send + 'static) {
+    pub(super) fn spawn(&self, name: &str, body: impl FnOnce() + Send + 'static) {
         let spawned =
             std::thread::Builder::new().name(name.to_owned()).stack_size(STACK).spawn(body);
         match spawned {
@@ -191,81 +167,6 @@ impl Node {
             }
             Err(error) => self.log(None, &format!("thread {name}: cannot start ({error})")),
         }
-    }
-
-    fn spawn_worker(self: &Arc<Self>, seat: usize) {
-        let node = Arc::clone(self);
-        self.spawn(&format!("worker {seat}"), move || {
-            let turn_end = std::cell::Cell::new(Instant::now());
-            let idle = std::cell::Cell::new(true);
-            node.scheduler.work(
-                seat,
-                &mut |service| {
-                    if idle.replace(false) {
-                        turn_end.set(Instant::now());
-                    }
-                    node.run_turn(service, &node.scheduler.seats[seat], &turn_end)
-                },
-                &mut || idle.set(true),
-                &|| seat >= node.options.threads && node.stuck_workers.load(Ordering::Relaxed) == 0,
-            );
-        });
-    }
-
-    /// Adds a worker for one that is stuck, unless as many were added already.
-    pub(super) fn start_replacement(self: &Arc<Self>, stuck: usize) {
-        let spare = &self.scheduler.seats[self.options.threads..];
-        let added = spare.iter().filter(|seat| !seat.is_free()).count();
-        if added < stuck {
-            if let Some(free) = spare.iter().position(Seat::is_free) {
-                self.spawn_worker(self.options.threads + free);
-            }
-        }
-    }
-
-    /// Gives a service one turn. True when it must be scheduled again.
-    fn run_turn(
-        &self,
-        service: &Arc<Service>,
-        seat: &Seat,
-        turn_end: &std::cell::Cell<Instant>,
-    ) -> bool {
-        if service.is_retired() {
-            // The end of a service runs its finalizers: the watchdog has to see it as well.
-            seat.progress.begin(service.handle, None);
-            self.close(service);
-            seat.progress.rest();
-            return false;
-        }
-        let pending = service.mailbox.pending();
-        if pending > service.stats.overload_at.load(Ordering::Relaxed) {
-            self.warn_of_overload(service, pending);
-        }
-        let mut inbox =
-            Inbox::new(self, service, &seat.progress, pending.min(TURN), turn_end.get());
-        // A panic is a defect of ours; it must cost one service, not the node.
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            // SAFETY: this worker took the service from a queue, so it holds the right.
-            unsafe { service.run(&mut inbox) };
-        }));
-        let taken = inbox.taken();
-        seat.progress.rest();
-        add(&service.stats.messages, taken as u64);
-        if self.options.profile {
-            let now = Instant::now();
-            let busy = now.duration_since(turn_end.replace(now));
-            let busy = u64::try_from(busy.as_nanos()).unwrap_or(u64::MAX);
-            add(&service.stats.busy, busy);
-        }
-        if outcome.is_err() {
-            self.log(Some(service.handle), "a native function panicked; the service ends");
-            self.retire(service.handle);
-        }
-        let more = service.mailbox.settle(taken);
-        if !more {
-            service.stats.overload_at.store(OVERLOAD_WARNING, Ordering::Relaxed);
-        }
-        more
     }
 
     /// Starts a service of the kind `kind` with its argument string.
@@ -332,139 +233,9 @@ impl Node {
         }
     }
 
-    /// Sends a message to a service at hand.
-    ///
-    /// # Errors
-    /// When its mailbox is at its limit. A service that has ended takes the message and answers
-    /// it with an error.
-    #[inline]
-    pub fn send(&self, service: &Arc<Service>, message: Message) -> Result<(), SendError> {
-        service.count_in(&message);
-        let pushed = service.mailbox.push(message);
-        if pushed.before == 0 {
-            self.scheduler.schedule(Arc::clone(service));
-        }
-        if service.is_closed() {
-            service.take_leftovers(&mut |message| self.undelivered(message, service.handle));
-        }
-        Ok(())
-    }
-
-    /// True when a further request to `service` must be refused. Answers are always accepted.
-    #[inline]
-    pub fn is_full(&self, service: &Service) -> bool {
-        (service.pending() >= service.mailbox_limit() || service.is_out_of_bytes())
-            && self.refuse(service)
-    }
-
-    #[cold]
-    fn refuse(&self, service: &Service) -> bool {
-        let refused = service.stats.refused.fetch_add(1, Ordering::Relaxed) + 1;
-        // Powers of two keep a flood from filling the log as well; a log that is full itself
-        // cannot take more.
-        if refused.is_power_of_two() && Some(service.handle) != self.logger() {
-            let (pending, name) = (service.pending(), &service.name);
-            let why = if service.is_out_of_bytes() {
-                "more bytes than its memory limit (sandbox.toml: memory)"
-            } else {
-                "the limit (sandbox.toml: mailbox)"
-            };
-            self.log(
-                Some(service.handle),
-                &format!(
-                    "mailbox full: {name} has {pending} messages, {why}; {refused} refused so far"
-                ),
-            );
-        }
-        true
-    }
-
-    /// Sends a message to a handle.
-    ///
-    /// # Errors
-    /// When nobody has it, or the mailbox is at its limit.
-    pub fn send_to(&self, handle: Handle, message: Message) -> Result<(), SendError> {
-        let service = self.registry.find(handle).ok_or(SendError::NoService)?;
-        if message.kind != Kind::RESPONSE && message.kind != Kind::ERROR && self.is_full(&service) {
-            return Err(SendError::Full);
-        }
-        self.send(&service, message)
-    }
-
-    /// Sends a message to a global name; it waits for the name if need be.
-    ///
-    /// # Errors
-    /// When the owner is gone, or too many messages wait.
-    pub fn send_to_global(&self, name: &[u8], message: Message) -> Result<(), SendError> {
-        match self.registry.route_global(name, message) {
-            Routed::Owner(owner, message) => self.send_to(owner, message),
-            Routed::Waiting => Ok(()),
-            Routed::Full(_) => Err(SendError::Full),
-        }
-    }
-
-    /// Makes `owner` the owner of a global name and delivers what waited for it.
-    pub fn set_global_name(&self, name: &[u8], owner: Handle) {
-        for message in self.registry.set_global(name, owner) {
-            let (source, session) = (message.source, message.session);
-            if self.send_to(owner, message).is_err() {
-                self.answer_with_error(source, session, owner);
-            }
-        }
-    }
-
-    fn undelivered(&self, message: Message, to: Handle) {
-        // A late answer is nobody's request.
-        if message.kind != Kind::RESPONSE && message.kind != Kind::ERROR {
-            self.log_undelivered(&message, to);
-            self.answer_with_error(message.source, message.session, to);
-        }
-    }
-
     /// True once the node is to end.
     pub(super) fn is_ending(&self) -> bool {
         self.aborting.load(Ordering::Relaxed)
-    }
-
-    /// Tells the sender of a request that it has failed.
-    pub fn answer_with_error(&self, to: Option<Handle>, session: Session, from: Handle) {
-        if let Some(to) = to.filter(|_| session.expects_answer()) {
-            let _ = self.send_to(to, Message::empty(Some(from), session, Kind::ERROR));
-        }
-    }
-
-    /// Lets `session` of a service be answered after `centiseconds`; at once when not positive.
-    pub fn timeout(&self, service: &Arc<Service>, session: Session, centiseconds: i32) {
-        let Ok(count @ 1..) = u32::try_from(centiseconds) else {
-            let _ = self.send(service, Message::empty(None, session, Kind::RESPONSE));
-            return;
-        };
-        let at = self.clock.elapsed() + CENTISECOND * count;
-        self.wheel.lock().unwrap_or_else(PoisonError::into_inner).set(at, service.handle, session);
-    }
-
-    pub(super) fn take_due_timers(&self, now: Duration, due: &mut Vec<Timer>) {
-        self.wheel.lock().unwrap_or_else(PoisonError::into_inner).advance(now, due);
-    }
-
-    pub(super) fn until_next_timer(&self, limit: Duration) -> Duration {
-        let now = self.clock.elapsed();
-        self.wheel.lock().unwrap_or_else(PoisonError::into_inner).until_next(now, limit)
-    }
-
-    pub(super) fn answer_timer(&self, service: Handle, session: Session) {
-        // The service may have ended; its timers end with it.
-        let _ = self.send_to(service, Message::empty(None, session, Kind::RESPONSE));
-    }
-
-    /// Moves a manual clock on and fires what falls due.
-    pub fn advance(&self, by: Duration) {
-        self.clock.advance(by);
-        let mut due = Vec::new();
-        self.take_due_timers(self.clock.elapsed(), &mut due);
-        for timer in due {
-            self.answer_timer(timer.service, timer.session);
-        }
     }
 
     /// Takes a service out of the registry; it handles no further message. False when it is gone.
@@ -483,7 +254,7 @@ impl Node {
         true
     }
 
-    fn close(&self, service: &Arc<Service>) {
+    pub(super) fn close(&self, service: &Arc<Service>) {
         let closing = || self.closing.lock().unwrap_or_else(PoisonError::into_inner);
         closing().push(Arc::clone(service));
         // SAFETY: called under the scheduling right, which ends here: the credit of `retire`
@@ -502,7 +273,7 @@ impl Node {
         }
     }
 
-    fn is_logger_alone(&self) -> bool {
+    pub(super) fn is_logger_alone(&self) -> bool {
         self.logger().is_some_and(|logger| self.registry.find(logger).is_some())
             && self.bootstrap().is_some()
     }
@@ -648,71 +419,6 @@ impl Node {
         true
     }
 
-    /// Asks the code of a service, should it be running right now, to do something.
-    pub fn interrupt(&self, service: &Service, what: Interrupt) {
-        service.requests.fetch_or(what as u32, Ordering::SeqCst);
-        for seat in &self.scheduler.seats {
-            if seat.progress.read().service == Some(service.handle) {
-                seat.with_thread(self.options.poke);
-            }
-        }
-    }
-
-    /// A service that a worker is busy with: one of the registry, or one that is just ending.
-    fn watched(&self, handle: Handle) -> Option<Arc<Service>> {
-        self.registry.find(handle).or_else(|| {
-            let closing = self.closing.lock().unwrap_or_else(PoisonError::into_inner);
-            closing.iter().find(|service| service.handle == handle).cloned()
-        })
-    }
-
-    pub(super) fn warn_of_endless_loop(&self, seat: &Seat, handle: Handle, reading: Reading) {
-        let Some(service) = self.watched(handle) else { return };
-        service.stats.endless.store(true, Ordering::Relaxed);
-        let source = reading.source.map_or(0, Handle::number);
-        self.log(
-            None,
-            &format!(
-                "A message from [ :{source:08x} ] to [ {handle} ] maybe in an endless loop (version = {})",
-                reading.version
-            ),
-        );
-        service.requests.fetch_or(Interrupt::Report as u32, Ordering::SeqCst);
-        seat.with_thread(self.options.poke);
-    }
-
-    pub(super) fn enforce_message_time(&self, seat: &Seat, handle: Handle, spent: Duration) {
-        let Some(service) = self.watched(handle) else { return };
-        if service.message_time().is_some_and(|limit| spent >= limit) {
-            service.requests.fetch_or(Interrupt::Overtime as u32, Ordering::SeqCst);
-            seat.with_thread(self.options.poke);
-        }
-    }
-
-    /// Logs the length of a queue that grew too long, what is in it, and whose it is.
-    #[cold]
-    fn warn_of_overload(&self, service: &Service, pending: usize) {
-        service.stats.overload_at.store(pending.max(OVERLOAD_WARNING) * 2, Ordering::Relaxed);
-        let mut kinds: HashMap<Kind, usize> = HashMap::new();
-        let mut senders: HashMap<u32, usize> = HashMap::new();
-        // SAFETY: called at the start of a turn, under the scheduling right.
-        unsafe {
-            service.mailbox.visit(|message| {
-                *kinds.entry(message.kind).or_default() += 1;
-                *senders.entry(message.source.map_or(0, Handle::number)).or_default() += 1;
-            });
-        }
-        let log = |text: &str| self.log(Some(service.handle), text);
-        log(&format!("May overload, message queue length = {pending}"));
-        // A line of its own: tools know skynet's by its end.
-        log(&format!(
-            "queue of {}: {}; from {}",
-            service.name,
-            top(kinds.into_iter().map(|(kind, count)| (count, kind.to_string()))),
-            top(senders.into_iter().map(|(sender, count)| (count, self.describe(sender)))),
-        ));
-    }
-
     /// A sender for the log: address and name.
     pub fn describe(&self, number: u32) -> String {
         match Handle::new(number) {
@@ -761,21 +467,6 @@ impl Node {
             ),
         }
     }
-}
-
-/// Adds to a counter that only the holder of the scheduling right writes.
-#[inline]
-fn add(counter: &AtomicU64, amount: u64) {
-    counter.store(counter.load(Ordering::Relaxed) + amount, Ordering::Relaxed);
-}
-
-/// The three largest of a tally, as `name 12, other 3`.
-fn top(tally: impl Iterator<Item = (usize, String)>) -> String {
-    let mut tally: Vec<_> = tally.collect();
-    tally.sort_by(|left, right| right.cmp(left));
-    tally.truncate(3);
-    let parts: Vec<String> = tally.iter().map(|(count, name)| format!("{name} {count}")).collect();
-    parts.join(", ")
 }
 
 impl fmt::Debug for Node {

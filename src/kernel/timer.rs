@@ -20,6 +20,8 @@ const LEVEL_BITS: u32 = 6;
 /// Higher levels; together with the lowest they span 2^38 ms, the 497 days that a 32-bit
 /// number of centiseconds can ask for.
 const LEVELS: usize = 5;
+/// The highest of them.
+const TOP_LEVEL: u32 = 4;
 
 /// One timer that is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +81,7 @@ impl Wheel {
             return;
         }
         let highest = u64::BITS - 1 - differing.leading_zeros();
-        let level = ((highest - NEAR_BITS) / LEVEL_BITS).min(LEVELS as u32 - 1);
+        let level = ((highest - NEAR_BITS) / LEVEL_BITS).min(TOP_LEVEL);
         let slot = index(timer.deadline, NEAR_BITS + level * LEVEL_BITS, LEVEL_BITS);
         self.levels[level as usize][slot].push(timer);
     }
@@ -126,7 +128,7 @@ impl Wheel {
             let tick = self.now + step;
             let occupied = !self.near[index(tick, 0, NEAR_BITS)].is_empty();
             if occupied || tick & ((1 << NEAR_BITS) - 1) == 0 {
-                let at = Duration::from_nanos(tick.saturating_mul(TICK.as_nanos() as u64));
+                let at = Duration::from_millis(tick);
                 return at.saturating_sub(now).min(limit);
             }
         }

@@ -57,7 +57,7 @@ pub fn poke(thread: libc::pthread_t) {
 extern "C" fn on_signal(_signal: c_int) {
     let state = ACTIVE.get();
     if !state.is_null() {
-        // SAFETY: it is the running coroutine of this thread (invariant).
+        // SAFETY: it is the active coroutine of this thread (invariant).
         unsafe { arm(state) };
         layout::allow_hooks(state);
     }
@@ -66,7 +66,7 @@ extern "C" fn on_signal(_signal: c_int) {
 /// Arms the hook in a coroutine: it runs before the next instruction.
 ///
 /// # Safety
-/// `state` is live, and this thread runs it.
+/// `state` is a live coroutine of a VM of ours that runs on this thread.
 pub unsafe fn arm(state: *mut ffi::lua_State) {
     // SAFETY: the caller's promise.
     unsafe { ffi::lua_sethook(state, Some(on_count), ffi::LUA_MASKCOUNT, 1) };

@@ -333,12 +333,12 @@ fn load_loading(call: &mut Call, name: &[u8]) -> c_int {
     // SAFETY: the bytes are held by `Vm::loading` until it is taken below.
     let status = load_bytes(call, unsafe { &*bytes }, name, mode);
     let loading = call.vm().loading.take();
-    if let (ffi::LUA_OK, Some(Loading::Text(_, ticket))) = (status, loading) {
-        if call.vm().shared.cache.is_storing() {
-            dump(call);
-            if let Some(Loading::Dump(code)) = call.vm().loading.take() {
-                call.vm().shared.cache.store(ticket, &code);
-            }
+    if let (ffi::LUA_OK, Some(Loading::Text(_, ticket))) = (status, loading)
+        && call.vm().shared.cache.is_storing()
+    {
+        dump(call);
+        if let Some(Loading::Dump(code)) = call.vm().loading.take() {
+            call.vm().shared.cache.store(ticket, &code);
         }
     }
     status

@@ -7,6 +7,7 @@ pub mod actor;
 pub mod allocator;
 pub mod arena;
 pub mod cache;
+pub mod call;
 pub mod dispatch;
 pub mod interrupt;
 mod layout;

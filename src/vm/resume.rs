@@ -31,15 +31,15 @@ impl VmPointer {
             if let Some(id) = vm.threads.reuse() {
                 return Some(id);
             }
-            if let Some(limit) = vm.policy.coroutines {
-                if vm.threads.busy() >= limit {
-                    let text = format!(
-                        "too many coroutines: {limit}, the limit of {} (sandbox.toml: coroutines)",
-                        vm.service.name
-                    );
-                    vm.note_error(&text);
-                    return None;
-                }
+            if let Some(limit) = vm.policy.coroutines
+                && vm.threads.busy() >= limit
+            {
+                let text = format!(
+                    "too many coroutines: {limit}, the limit of {} (sandbox.toml: coroutines)",
+                    vm.service.name
+                );
+                vm.note_error(&text);
+                return None;
             }
             self.call_protected(native!(prepare_thread));
             self.get().threads.reuse()

@@ -3,7 +3,7 @@
 //! Invariant: the output buffer belongs to the VM, so a raise from a `__pairs` metamethod leaks
 //! nothing; a nested use of the buffer by such a metamethod leaves what was written before alone.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::c_int;
 
 use mlua::ffi;
 
@@ -12,6 +12,9 @@ use crate::codec::seri::{self, Item, MAX_DEPTH, MAX_READ_DEPTH, Reader};
 
 /// Packs the values from stack index `first` to the top into the VM's scratch buffer, behind what
 /// is there. The result is where they start; the caller takes them from there.
+///
+/// # Errors
+/// For a function, a full userdata, a thread, and tables nested too deep.
 #[inline]
 pub fn pack(call: &mut Call, first: c_int) -> Result<usize, Raise> {
     let start = call.vm().scratch.len();
@@ -151,6 +154,9 @@ fn fail(call: &mut Call, text: std::fmt::Arguments<'_>) -> Raise {
 
 /// Pushes the values that `bytes` hold; returns how many.
 ///
+/// # Errors
+/// When the bytes are no such stream.
+///
 /// # Safety
 /// `bytes` stay valid although Lua may run finalizers meanwhile: they belong to a Lua string on
 /// the stack, to the message being handled, or to a block that the caller does not free before.
@@ -191,7 +197,10 @@ fn push_plain(call: &mut Call, item: Item<'_>) {
         Item::String(value) => call.push_bytes(value),
         // SAFETY: a light userdata is any pointer; room was reserved.
         Item::Pointer(value) => unsafe {
-            ffi::lua_pushlightuserdata(call.state(), value as usize as *mut c_void);
+            ffi::lua_pushlightuserdata(
+                call.state(),
+                std::ptr::with_exposed_provenance_mut(usize::try_from(value).unwrap_or(0)),
+            );
         },
         Item::Nil | Item::Table(_) => call.push_nil(),
     }

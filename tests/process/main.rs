@@ -3,6 +3,8 @@
 //! Invariant: nothing sleeps to wait for something else; a test waits for a line, a file or the end
 //! of a process, and fails after `support::DEADLINE`.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+
 mod daemon;
 mod library;
 mod logs;

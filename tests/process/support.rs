@@ -9,13 +9,13 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 /// How long a test waits for something that is to happen. Only a failing test gets there.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A folder that ends with the test.
-pub struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static COUNTER: AtomicUsize = AtomicUsize::new(0);
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("node-test-{}-{number}", std::process::id()));
@@ -24,33 +24,33 @@ impl Folder {
         Self(path)
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
-    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> &Self {
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) -> &Self {
         fs::write(self.path(name), text).unwrap();
         self
     }
 
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap_or_default()
     }
 
     /// A config for two workers that starts `main.lua` of this folder, with `more` behind it.
-    pub fn config(&self, more: &str) -> &Self {
+    pub(crate) fn config(&self, more: &str) -> &Self {
         self.write("config", format!("thread = 2\nharbor = 0\nluaservice = './?.lua'\n{more}\n"))
     }
 
     /// The command that runs the config here.
-    pub fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_node"));
         command.arg("config").current_dir(&self.0).stdin(Stdio::null());
         command
     }
 
     /// Runs the node to its end; gives its exit code, standard output and standard error.
-    pub fn run(&self) -> (Option<i32>, String, String) {
+    pub(crate) fn run(&self) -> (Option<i32>, String, String) {
         let mut node = Node::spawn(self.command().stderr(Stdio::piped()));
         let status = node.wait();
         let mut errors = String::new();
@@ -59,12 +59,12 @@ impl Folder {
     }
 
     /// Starts the node.
-    pub fn start(&self) -> Node {
+    pub(crate) fn start(&self) -> Node {
         Node::spawn(&mut self.command())
     }
 
     /// Waits until `check` holds for the file `name`.
-    pub fn wait_for_file(&self, name: &str, check: impl Fn(&Path) -> bool) {
+    pub(crate) fn wait_for_file(&self, name: &str, check: impl Fn(&Path) -> bool) {
         let path = self.path(name);
         wait_until(name, || check(&path));
     }
@@ -77,7 +77,7 @@ impl Drop for Folder {
 }
 
 /// Looks again and again until `check` holds.
-pub fn wait_until(what: &str, check: impl Fn() -> bool) {
+pub(crate) fn wait_until(what: &str, check: impl Fn() -> bool) {
     let until = Instant::now() + DEADLINE;
     while !check() {
         assert!(Instant::now() < until, "{what}: not within {DEADLINE:?}");
@@ -86,7 +86,7 @@ pub fn wait_until(what: &str, check: impl Fn() -> bool) {
 }
 
 /// A running node and the lines it writes.
-pub struct Node {
+pub(crate) struct Node {
     child: Child,
     lines: Receiver<String>,
     seen: Vec<String>,
@@ -108,14 +108,14 @@ impl Node {
     }
 
     /// Starts `command` with a pipe as standard input.
-    pub fn with_input(command: &mut Command) -> (Self, ChildStdin) {
+    pub(crate) fn with_input(command: &mut Command) -> (Self, ChildStdin) {
         let mut node = Self::spawn(command.stdin(Stdio::piped()));
         let input = node.child.stdin.take().unwrap();
         (node, input)
     }
 
     /// The next line that holds `part`.
-    pub fn expect(&mut self, part: &str) -> String {
+    pub(crate) fn expect(&mut self, part: &str) -> String {
         let until = Instant::now() + DEADLINE;
         loop {
             let left = until.saturating_duration_since(Instant::now());
@@ -130,12 +130,12 @@ impl Node {
     }
 
     /// Sends a signal by name.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         signal(self.child.id(), name);
     }
 
     /// Waits for the end of the process.
-    pub fn wait(&mut self) -> ExitStatus {
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         let until = Instant::now() + DEADLINE;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -147,12 +147,12 @@ impl Node {
     }
 
     /// Its exit code, once it has ended.
-    pub fn code(&mut self) -> Option<i32> {
+    pub(crate) fn code(&mut self) -> Option<i32> {
         self.wait().code()
     }
 
     /// All lines, once it has ended.
-    pub fn rest(&mut self) -> String {
+    pub(crate) fn rest(&mut self) -> String {
         if self.child.try_wait().unwrap().is_some() {
             self.seen.extend(self.lines.iter());
         } else {
@@ -170,12 +170,12 @@ impl Drop for Node {
 }
 
 /// Sends a signal to a process.
-pub fn signal(process: u32, name: &str) {
+pub(crate) fn signal(process: u32, name: &str) {
     let status = Command::new("kill").arg(format!("-{name}")).arg(process.to_string()).status();
     assert!(status.unwrap().success(), "kill -{name} {process}");
 }
 
 /// Writes a line to the input of a node.
-pub fn say(input: &mut ChildStdin, line: &str) {
+pub(crate) fn say(input: &mut ChildStdin, line: &str) {
     writeln!(input, "{line}").unwrap();
 }
