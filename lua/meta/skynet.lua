@@ -163,6 +163,10 @@ function skynet.newservice(name, ...) end
 ---@return integer
 function skynet.now() end
 
+--- Runs `f`, which may block, when the process is asked to end; nil takes it back.
+---@param f function?
+function skynet.on_stop(f) end
+
 --- Packs values into a block that has to be sent or freed (`skynet.trash`).
 --- Raises for functions, threads, userdata, and tables deeper than 32.
 ---@param ... any

@@ -312,6 +312,7 @@ fn run_functions(call: &mut Call) -> NativeResult {
 }
 
 fn run_next(call: &mut Call, resumed: Resumed) -> NativeResult {
+    call.check_type(1, ffi::LUA_TTABLE)?;
     let state = call.state();
     let next = resumed.context + 1;
     // SAFETY: the list is at index 1.

@@ -46,7 +46,7 @@ use thread::{ThreadId, Threads, Waiting};
 const ROUTES: usize = 16;
 
 /// Room for Lua's own functions that restricted ones of ours stand in for.
-pub const STOCK: usize = 24;
+pub const STOCK: usize = 32;
 
 /// Standard libraries that a service opens when it first touches them.
 pub const LATE_LIBRARIES: usize = 5;

@@ -226,8 +226,12 @@ pub(super) fn run_timer(call: &mut Call) -> NativeResult {
     let reference = c_int::try_from(reference).unwrap_or_default();
     let table = call.vm().references.timers;
     let state = call.state();
+    if table == NO_REFERENCE {
+        return NOTHING;
+    }
     // SAFETY: a native has free slots; the table exists, since a timer was put into it.
     unsafe {
+        ffi::lua_settop(state, 1);
         ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, table.into());
         ffi::lua_rawgeti(state, 2, reference.into());
         ffi::luaL_unref(state, 2, reference);

@@ -8,13 +8,15 @@ skynet.start(function()
     for level = 1, 30 do
       local info = debug.getinfo(level, "fS")
       if not info then break end
-      if info.what == "C" then found[info.func] = true end
+      if info.what == "C" and info.func then found[info.func] = true end
     end
     return "text"
   end
   local main = coroutine.create(collect)
   coroutine.resume(main)
   local object = setmetatable({}, { __tostring = collect, __gc = collect })
+  skynet.init(collect)
+  skynet.timeout(0, collect)
   skynet.fork(error, object)
   skynet.fork(collect)
   skynet.fork(skynet.pack, setmetatable({}, { __pairs = collect }))
@@ -29,5 +31,12 @@ skynet.start(function()
       pcall(coroutine.wrap(f), 1, 2, 3)
     end
   end
+  -- Those that anybody can reach.
+  local lookup = getmetatable(skynet)
+  for _, f in pairs(lookup or {}) do
+    pcall(f, 5, "send")
+    pcall(f)
+  end
+  assert(not next(found), "has escaped: functions of the framework")
   skynet.error "the framework was called in vain"
 end)

@@ -125,6 +125,8 @@ pub(crate) unsafe extern "C-unwind" fn open(state: *mut ffi::lua_State) -> c_int
 
 /// `__index` of the module: puts what is asked for into the table.
 fn look_up(call: &mut Call) -> NativeResult {
+    // Scripts can call it with whatever they like.
+    call.check_type(1, ffi::LUA_TTABLE)?;
     let Some(name) = call.string(2).map(std::ptr::from_ref::<[u8]>) else {
         return call.answer_nil();
     };

@@ -3,6 +3,7 @@
 //! Most of `debug` cannot do harm. What can, and is refused by "safe":
 //! - values that C code holds and trusts: locals and upvalues of C functions, temporaries of Lua
 //!   functions (the table of a constructor), the registry, the user value of a userdata;
+//! - functions of C that are running: those of the framework trust what they are called with;
 //! - metatables of userdata: Lua tells kinds of userdata apart by nothing else;
 //! - `debug.debug`, which makes a worker wait for standard input.
 //!
@@ -25,6 +26,7 @@ const FULL: &str = "debug = \"full\"";
 
 const DEBUG: &[Replacement] = &[
     (c"debug", None, native!(refuse_console)),
+    (c"getinfo", Some(Stock::GetInfo), native!(get_info)),
     (c"getlocal", Some(Stock::GetLocal), native!(get_local)),
     (c"getregistry", None, native!(refuse_registry)),
     (c"getupvalue", Some(Stock::GetUpvalue), native!(get_upvalue)),
@@ -57,6 +59,29 @@ fn refuse_registry(call: &mut Call) -> NativeResult {
 
 fn refuse_user_value(call: &mut Call) -> NativeResult {
     Err(refuse(call, format_args!("use debug.setuservalue"), FULL))
+}
+
+/// `debug.getinfo([thread,] level | f [, what])`: without `func` for a C function on the stack.
+fn get_info(call: &mut Call) -> NativeResult {
+    let first = if call.kind(1) == ffi::LUA_TTHREAD { 2 } else { 1 };
+    let given = call.kind(first) == ffi::LUA_TFUNCTION;
+    let outcome = call_stock(call, Stock::GetInfo)?;
+    if given || call.kind(-1) != ffi::LUA_TTABLE {
+        return Ok(outcome);
+    }
+    let state = call.state();
+    // SAFETY: the fresh table is on top; assigning nil to a key it has allocates nothing.
+    unsafe {
+        ffi::lua_pushstring(state, c"func".as_ptr());
+        ffi::lua_rawget(state, -2);
+        let hidden = ffi::lua_iscfunction(state, -1) != 0;
+        ffi::lua_pop(state, 1);
+        if hidden {
+            ffi::lua_pushnil(state);
+            ffi::lua_setfield(state, -2, c"func".as_ptr());
+        }
+    }
+    Ok(outcome)
 }
 
 /// A local variable that `getlocal` or `setlocal` names.

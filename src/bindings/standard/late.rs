@@ -76,6 +76,10 @@ fn fill(call: &mut Call) {
     unsafe {
         for (position, late) in LATE.iter().enumerate() {
             let reference = call.vm().late[position];
+            if reference == ffi::LUA_NOREF {
+                // Opened already; a script calls our metamethods itself.
+                continue;
+            }
             ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, reference.into());
             let found = ffi::lua_rawequal(state, 1, -1) != 0;
             ffi::lua_pop(state, 1);
@@ -107,6 +111,8 @@ fn fill(call: &mut Call) {
 }
 
 fn index(call: &mut Call) -> NativeResult {
+    // Scripts can call these with whatever they like.
+    call.check_type(1, ffi::LUA_TTABLE)?;
     fill(call);
     // SAFETY: table and key are the arguments.
     unsafe {
@@ -117,6 +123,7 @@ fn index(call: &mut Call) -> NativeResult {
 }
 
 fn assign(call: &mut Call) -> NativeResult {
+    call.check_type(1, ffi::LUA_TTABLE)?;
     fill(call);
     // SAFETY: table, key and value are the arguments; a bad key raises Lua's own error.
     unsafe {
@@ -127,6 +134,7 @@ fn assign(call: &mut Call) -> NativeResult {
 }
 
 fn pairs(call: &mut Call) -> NativeResult {
+    call.check_type(1, ffi::LUA_TTABLE)?;
     fill(call);
     // SAFETY: a native has free slots.
     unsafe {

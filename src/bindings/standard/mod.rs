@@ -46,6 +46,7 @@ enum Stock {
     Rename,
     TemporaryName,
     SetLocale,
+    GetInfo,
     GetLocal,
     SetLocal,
     GetUpvalue,
