@@ -13,3 +13,4 @@ mod scripts;
 mod starts;
 mod stops;
 mod support;
+mod vectors;
