@@ -35,7 +35,7 @@ impl Node {
         service.count_in(&message);
         let pushed = service.mailbox.push(message);
         if pushed.before == 0 {
-            self.scheduler.schedule(Arc::clone(service));
+            self.scheduler.schedule(service);
         }
         if service.is_closed() {
             service.take_leftovers(&mut |message| self.undelivered(message, service.handle));

@@ -216,7 +216,7 @@ impl Node {
                     service.mailbox.push(message);
                 }
                 if service.mailbox.settle(1) {
-                    self.scheduler.schedule(Arc::clone(&service));
+                    self.scheduler.schedule(&service);
                 }
                 if self.aborting.load(Ordering::SeqCst) {
                     // `abort` may have looked before the service was there.
@@ -247,8 +247,11 @@ impl Node {
                 let _ = self
                     .send_to(monitor, Message::empty(Some(handle), Session::NONE, Kind::CLIENT));
             }
+            // The registry's count passes to whoever closes the service.
+            let kept = Arc::into_raw(Arc::clone(&service));
+            debug_assert!(!kept.is_null(), "taken back by `close`");
             if service.mailbox.claim().before == 0 {
-                self.scheduler.schedule(service);
+                self.scheduler.schedule(&service);
             }
         }
         true
@@ -261,6 +264,8 @@ impl Node {
         // keeps everybody from scheduling the service again.
         unsafe { service.close(&mut |message| self.undelivered(message, service.handle)) };
         closing().retain(|other| other.handle != service.handle);
+        // SAFETY: `retire` left this count; a service is retired once and closed once.
+        drop(unsafe { Arc::from_raw(Arc::as_ptr(service)) });
         let live = self.live.fetch_sub(1, Ordering::SeqCst) - 1;
         if live == 0 {
             self.finish();

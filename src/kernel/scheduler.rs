@@ -10,6 +10,7 @@
 //! only after it has announced so and looked once more, so no wake-up is lost.
 
 use std::cell::RefCell;
+use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,14 +33,48 @@ const SEARCH_ROUNDS: usize = 16;
 /// whose queue is looked at.
 const PAUSES: usize = 16;
 
+/// A service in a run queue: a pointer, since counting references would cost every message two
+/// atomic operations.
+///
+/// Invariant: it is live. A service that can be scheduled is kept by the registry, and one that has
+/// left it by the count that `Node::retire` leaves to `Node::close`, which runs under the
+/// scheduling right and after which the service is in no queue any more.
+#[derive(Clone, Copy)]
+pub(super) struct Scheduled(NonNull<Service>);
+
+// SAFETY: a `Service` may be shared between threads; whose turn it is, the mailbox says.
+unsafe impl Send for Scheduled {}
+
+impl Scheduled {
+    fn new(service: &Arc<Service>) -> Self {
+        Self(NonNull::from(&**service))
+    }
+
+    /// The service, for the turn that the queue has given.
+    pub(super) fn service(&self) -> &Service {
+        // SAFETY: the invariant of the type; the holder of the right keeps the service from being
+        // closed until its turn is settled.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// A counted reference to it.
+    pub(super) fn to_counted(self) -> Arc<Service> {
+        // SAFETY: the pointer came from an `Arc` that is still live (invariant).
+        unsafe {
+            Arc::increment_strong_count(self.0.as_ptr());
+            Arc::from_raw(self.0.as_ptr())
+        }
+    }
+}
+
 /// One worker's place: what others may see of it.
 pub(super) struct Seat {
     pub(super) progress: Progress,
     /// Busy with one message since the last tick.
     pub(super) stalled: AtomicBool,
-    stealer: Stealer<Arc<Service>>,
+    stealer: Stealer<Scheduled>,
     /// Until the worker's thread takes it.
-    queue: Mutex<Option<Queue<Arc<Service>>>>,
+    queue: Mutex<Option<Queue<Scheduled>>>,
     /// The thread that works here now.
     thread: Mutex<Option<Occupant>>,
 }
@@ -83,7 +118,7 @@ impl Seat {
 /// Run queues of one node.
 pub(super) struct Scheduler {
     /// Work from threads that are no workers.
-    injector: Injector<Arc<Service>>,
+    injector: Injector<Scheduled>,
     pub(super) seats: Box<[Seat]>,
     /// Seats whose worker is parked.
     parked: Mutex<Vec<usize>>,
@@ -98,7 +133,7 @@ pub(super) struct Scheduler {
 /// What the worker of this thread needs at hand.
 struct Local {
     scheduler: *const Scheduler,
-    queue: Queue<Arc<Service>>,
+    queue: Queue<Scheduled>,
 }
 
 thread_local! {
@@ -120,7 +155,8 @@ impl Scheduler {
 
     /// Puts a service that has just become runnable into a queue.
     #[inline]
-    pub(super) fn schedule(&self, service: Arc<Service>) {
+    pub(super) fn schedule(&self, service: &Arc<Service>) {
+        let service = Scheduled::new(service);
         let left = LOCAL.with_borrow(|local| match local {
             Some(local) if std::ptr::eq(local.scheduler, self) => {
                 local.queue.push(service);
@@ -195,7 +231,7 @@ impl Scheduler {
     pub(super) fn work(
         &self,
         seat: usize,
-        run: &mut dyn FnMut(&Arc<Service>) -> bool,
+        run: &mut dyn FnMut(Scheduled) -> bool,
         on_idle: &mut dyn FnMut(),
         surplus: &dyn Fn() -> bool,
     ) {
@@ -213,7 +249,7 @@ impl Scheduler {
         while !self.is_stopping() && !surplus() {
             let found = local.queue.pop().or_else(|| self.search(seat, &local.queue));
             if let Some(service) = found {
-                if run(&service) {
+                if run(service) {
                     // More is pending: back to the end of the queue, so that others get a turn.
                     local.queue.push(service);
                     if local.queue.len() > 1 {
@@ -237,7 +273,7 @@ impl Scheduler {
         self.wake_one();
     }
 
-    fn search(&self, seat: usize, queue: &Queue<Arc<Service>>) -> Option<Arc<Service>> {
+    fn search(&self, seat: usize, queue: &Queue<Scheduled>) -> Option<Scheduled> {
         self.searching.fetch_add(1, Ordering::SeqCst);
         let mut found = None;
         for _ in 0..SEARCH_ROUNDS {
@@ -255,7 +291,7 @@ impl Scheduler {
         found
     }
 
-    fn steal(&self, seat: usize, queue: &Queue<Arc<Service>>) -> Option<Arc<Service>> {
+    fn steal(&self, seat: usize, queue: &Queue<Scheduled>) -> Option<Scheduled> {
         if let Some(service) = retry(|| self.injector.steal_batch_and_pop(queue)) {
             return Some(service);
         }

@@ -11,7 +11,7 @@ use std::time::Instant;
 use super::handle::Handle;
 use super::message::Kind;
 use super::node::Node;
-use super::scheduler::Seat;
+use super::scheduler::{Scheduled, Seat};
 use super::service::{Inbox, OVERLOAD_WARNING, Service};
 
 /// Most messages a service handles in one turn before others get theirs. Large enough that the
@@ -53,14 +53,16 @@ impl Node {
     /// Gives a service one turn. True when it must be scheduled again.
     pub(super) fn run_turn(
         &self,
-        service: &Arc<Service>,
+        scheduled: Scheduled,
         seat: &Seat,
         turn_end: &std::cell::Cell<Instant>,
     ) -> bool {
+        let service = scheduled.service();
         if service.is_retired() {
+            let service = scheduled.to_counted();
             // The end of a service runs its finalizers: the watchdog has to see it as well.
             seat.progress.begin(service.handle, None);
-            self.close(service);
+            self.close(&service);
             seat.progress.rest();
             return false;
         }
@@ -88,11 +90,11 @@ impl Node {
             self.log(Some(service.handle), "a native function panicked; the service ends");
             self.retire(service.handle);
         }
-        let more = service.mailbox.settle(taken);
-        if !more {
+        if service.mailbox.pending() == taken {
             service.stats.overload_at.store(OVERLOAD_WARNING, Ordering::Relaxed);
         }
-        more
+        // With the right gives up the service: another worker may run and close it from here on.
+        service.mailbox.settle(taken)
     }
 
     /// Logs the length of a queue that grew too long, what is in it, and whose it is.
