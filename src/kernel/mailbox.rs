@@ -110,15 +110,20 @@ mod spare {
     }
 }
 
-/// The queue of one service.
+/// The queue of one service. What pushers write and what the consumer writes are on cache lines of
+/// their own, since the two run on different cores most of the time.
+#[repr(C, align(64))]
 pub struct Mailbox {
     /// Newest node; pushers exchange it.
     head: AtomicPtr<Node>,
-    /// Oldest node, already emptied; only the consumer touches it.
-    tail: UnsafeCell<*mut Node>,
     /// Messages pushed and not yet settled by the consumer, and credits of `claim`.
     pending: AtomicUsize,
+    tail: Tail,
 }
+
+/// Oldest node, already emptied; only the consumer touches it.
+#[repr(align(64))]
+struct Tail(UnsafeCell<*mut Node>);
 
 // SAFETY: pushers share only the atomics; `tail` is used by the one consumer, which the contract
 // of the consumer functions demands. Messages are `Send`.
@@ -139,7 +144,7 @@ impl Mailbox {
         let stub = Node::allocate(MaybeUninit::uninit());
         Self {
             head: AtomicPtr::new(stub),
-            tail: UnsafeCell::new(stub),
+            tail: Tail(UnsafeCell::new(stub)),
             pending: AtomicUsize::new(0),
         }
     }
@@ -174,7 +179,7 @@ impl Mailbox {
     /// closed mailbox is drained.
     #[inline]
     pub unsafe fn pop(&self) -> Option<Message> {
-        self.tail.with_mut(|tail| {
+        self.tail.0.with_mut(|tail| {
             // SAFETY: only the consumer touches `tail`, and it always points at a live node.
             unsafe {
                 let emptied = *tail;
@@ -201,7 +206,7 @@ impl Mailbox {
     /// # Safety
     /// As for `pop`.
     pub unsafe fn visit(&self, mut visitor: impl FnMut(&Message)) {
-        self.tail.with(|tail| {
+        self.tail.0.with(|tail| {
             // SAFETY: only the consumer frees nodes, and it is busy here; every node after the
             // emptied one holds a message.
             unsafe {
@@ -226,7 +231,7 @@ impl Drop for Mailbox {
         // SAFETY: `&mut self` excludes every other user.
         unsafe {
             while self.pop().is_some() {}
-            self.tail.with_mut(|tail| drop(Box::from_raw(*tail)));
+            self.tail.0.with_mut(|tail| drop(Box::from_raw(*tail)));
         }
     }
 }

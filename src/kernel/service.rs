@@ -45,8 +45,10 @@ pub const OVERLOAD_WARNING: usize = 1024;
 /// an atomic operation each; their number is what a limit has to bound.
 const LARGE: usize = 1 << 10;
 
-/// Counters of one service, readable from every thread.
+/// Counters of one service, readable from every thread. On a cache line of their own, since the
+/// service writes them at each turn and its senders read what lies beside.
 #[derive(Debug)]
+#[repr(align(64))]
 pub struct Stats {
     /// Messages handled.
     pub messages: AtomicU64,

@@ -17,7 +17,7 @@ use super::service::{Inbox, OVERLOAD_WARNING, Service};
 /// Most messages a service handles in one turn before others get theirs. Large enough that the
 /// cost of a turn vanishes, small enough that a turn of microsecond handlers stays far below a
 /// millisecond.
-const TURN: usize = 32;
+const TURN: usize = 128;
 
 impl Node {
     pub(super) fn spawn_worker(self: &Arc<Self>, seat: usize) {
