@@ -399,14 +399,17 @@ impl Node {
 
     /// Logs a line that need not be text.
     pub fn log_bytes(&self, source: Option<Handle>, text: &[u8]) {
-        let Some(logger) = self.logger() else { return };
+        let logger = self.logger().and_then(|logger| self.registry.find(logger));
+        // A service that floods the log fills it only so far; what the node itself has to say of
+        // that service still finds room.
+        let Some(logger) = logger.filter(|logger| logger.has_reserve()) else { return };
         let message = Message {
             source,
             session: Session::NONE,
             kind: Kind::TEXT,
             payload: Payload::copy_of(text),
         };
-        let _ = self.send_to(logger, message);
+        let _ = self.send(&logger, message);
     }
 
     /// A value of the environment, which the config file fills.

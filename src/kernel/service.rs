@@ -245,6 +245,13 @@ impl Service {
         self.queued_bytes.load(Ordering::Relaxed) >= self.queued_limit.load(Ordering::Relaxed)
     }
 
+    /// True while the mailbox is below twice its limits, up to which the node's own words may go.
+    pub(super) fn has_reserve(&self) -> bool {
+        let bytes = self.queued_limit.load(Ordering::Relaxed);
+        self.pending() < self.mailbox_limit().saturating_mul(2)
+            && self.queued_bytes.load(Ordering::Relaxed) < bytes.saturating_mul(2)
+    }
+
     pub(super) fn start_message_log(&self, log: MessageLog) {
         *self.message_log.lock().unwrap_or_else(PoisonError::into_inner) = Some(log);
         self.is_logged.store(true, Ordering::Release);

@@ -84,7 +84,6 @@ pub(super) fn start(call: &mut Call) -> NativeResult {
     call.check_type(1, ffi::LUA_TFUNCTION)?;
     let vm = call.vm();
     vm.callback = Callback::Native;
-    forget_memory_limit(call);
     let state = call.state();
     let id = crate::vm::resume::thread_for(call)?;
     let coroutine = call.vm().threads[id].state;
@@ -228,7 +227,7 @@ pub(super) fn on_stop(call: &mut Call) -> NativeResult {
     NOTHING
 }
 
-/// `memlimit(bytes)`: limits the service's memory; once, in its main chunk.
+/// `memlimit(bytes)`: limits the service's memory; once, and the function is gone afterwards.
 pub(super) fn memory_limit(call: &mut Call) -> NativeResult {
     let bytes = call.check_integer(1)?;
     let Ok(bytes) = usize::try_from(bytes) else {

@@ -18,7 +18,6 @@ use std::ffi::{CStr, c_int};
 use mlua::ffi;
 
 use crate::kernel::Kind;
-use crate::vm::Callback;
 use crate::vm::native::{Call, Entry, NativeResult, Outcome};
 use crate::{native, natives};
 
@@ -149,8 +148,7 @@ fn push_field(call: &mut Call, name: &[u8]) -> bool {
     let state = call.state();
     let function = FUNCTIONS.binary_search_by(|(other, _)| other.to_bytes().cmp(name));
     if let Ok(position) = function {
-        if name == b"memlimit" && (call.vm().callback != Callback::None || call.vm().memory_limited)
-        {
+        if name == b"memlimit" && call.vm().memory_limited {
             return false;
         }
         // SAFETY: a native has free slots.
