@@ -240,19 +240,20 @@ impl Node {
 
     /// Takes a service out of the registry; it handles no further message. False when it is gone.
     pub fn retire(&self, handle: Handle) -> bool {
+        // The registry gives a service out once, so all of this happens once for each.
         let Some(service) = self.registry.remove(handle) else { return false };
-        if service.mark_retired() {
-            self.remember_ended(handle, &service.name);
-            if let Some(monitor) = Handle::new(self.monitor.load(Ordering::Relaxed)) {
-                let _ = self
-                    .send_to(monitor, Message::empty(Some(handle), Session::NONE, Kind::CLIENT));
-            }
-            // The registry's count passes to whoever closes the service.
-            let kept = Arc::into_raw(Arc::clone(&service));
-            debug_assert!(!kept.is_null(), "taken back by `close`");
-            if service.mailbox.claim().before == 0 {
-                self.scheduler.schedule(&service);
-            }
+        // The registry's count passes to whoever closes the service, which may be another worker
+        // as soon as the service is marked.
+        let kept = Arc::into_raw(Arc::clone(&service));
+        debug_assert!(!kept.is_null(), "taken back by `close`");
+        self.remember_ended(handle, &service.name);
+        service.mark_retired();
+        if let Some(monitor) = Handle::new(self.monitor.load(Ordering::Relaxed)) {
+            let end = Message::empty(Some(handle), Session::NONE, Kind::CLIENT);
+            let _ = self.send_to(monitor, end);
+        }
+        if service.mailbox.claim().before == 0 {
+            self.scheduler.schedule(&service);
         }
         true
     }

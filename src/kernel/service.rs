@@ -197,9 +197,9 @@ impl Service {
         self.retired.load(Ordering::Acquire)
     }
 
-    /// Marks the service; true for the first caller.
-    pub(super) fn mark_retired(&self) -> bool {
-        !self.retired.swap(true, Ordering::AcqRel)
+    /// From now on it handles no further message.
+    pub(super) fn mark_retired(&self) {
+        self.retired.store(true, Ordering::Release);
     }
 
     #[inline]
