@@ -3,9 +3,10 @@
 use mlua::ffi;
 
 use super::address::{self, Destination, address_text, deliver, deliver_as, destination};
+use super::protocol::{find_type, unknown_type};
 use super::tracing;
 use crate::kernel::{Handle, Kind, Message, Payload, SendError, Session};
-use crate::vm::native::{Call, Lossy, NOTHING, NativeResult, Outcome, Raise, Resumed};
+use crate::vm::native::{Call, NOTHING, NativeResult, Outcome, Raise, Resumed};
 use crate::vm::session::OpenResponse;
 use crate::vm::thread::{Request, Waiting};
 use crate::vm::{Wake, request, seri};
@@ -23,28 +24,11 @@ enum Packing {
 /// Finds the message type at `index`, a name or an id.
 #[inline]
 fn protocol(call: &mut Call, index: std::ffi::c_int) -> Result<(Kind, Packing), Raise> {
-    let by_name = call.string(index).map(std::ptr::from_ref);
-    let found = if let Some(name) = by_name {
-        // SAFETY: the string stays on the stack.
-        let name = unsafe { &*name };
-        if name == b"lua" {
-            return Ok((Kind::LUA, Packing::Native));
-        }
-        call.vm().protocols.by_name(name)
-    } else {
-        let id = call.integer(index).and_then(|id| u8::try_from(id).ok());
-        id.and_then(|id| call.vm().protocols.by_kind(Kind(id)))
-    };
-    let Some(position) = found else {
-        let text = match by_name {
-            // SAFETY: as above.
-            Some(name) => Lossy(unsafe { &*name }).to_string(),
-            None => call.type_name(index).to_owned(),
-        };
-        let raise = call
-            .error(format_args!("unknown message type '{text}' (see skynet.register_protocol)"));
-        drop(text);
-        return Err(raise);
+    if call.string(index) == Some(b"lua") {
+        return Ok((Kind::LUA, Packing::Native));
+    }
+    let Some(position) = find_type(call, index) else {
+        return Err(unknown_type(call, index));
     };
     let protocol = call.vm().protocols.at(position);
     let packing = if protocol.is_native() { Packing::Native } else { Packing::Script(position) };

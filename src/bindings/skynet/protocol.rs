@@ -67,21 +67,13 @@ pub(super) fn push_table(call: &mut Call) {
 
 /// `dispatch(type [, f])`: sets the handler; returns the one before.
 pub(super) fn dispatch(call: &mut Call) -> NativeResult {
-    let position = match call.string(1).map(std::ptr::from_ref::<[u8]>) {
-        // SAFETY: the name stays on the stack.
-        Some(name) => call.vm().protocols.by_name(unsafe { &*name }),
-        None => {
-            let id = call.integer(1).and_then(|id| u8::try_from(id).ok());
-            id.and_then(|id| call.vm().protocols.by_kind(Kind(id)))
-        }
-    };
+    let position = find_type(call, 1);
     let sets = !call.is_none_or_nil(2);
     let Some(position) = position else {
         if !sets {
             return call.answer_nil();
         }
-        let text = unknown_type(call);
-        return Err(text);
+        return Err(unknown_type(call, 1));
     };
     let protocol = call.vm().protocols.at(position);
     let (native, class, before) = (protocol.is_native(), protocol.class, protocol.dispatch);
@@ -125,8 +117,22 @@ fn default_error(call: &mut Call) -> NativeResult {
     NOTHING
 }
 
-fn unknown_type(call: &mut Call) -> Raise {
-    let name: *const [u8] = call.string(1).unwrap_or(b"?");
+/// Position of the message type that the script names at `index`, by its name or its id.
+#[inline]
+pub(super) fn find_type(call: &mut Call, index: c_int) -> Option<usize> {
+    if let Some(name) = call.string(index).map(std::ptr::from_ref::<[u8]>) {
+        // SAFETY: the name stays on the stack.
+        return call.vm().protocols.by_name(unsafe { &*name });
+    }
+    let id = u8::try_from(call.integer(index)?).ok()?;
+    call.vm().protocols.by_kind(Kind(id))
+}
+
+/// The error about a message type at `index` that the service does not know.
+#[cold]
+pub(super) fn unknown_type(call: &mut Call, index: c_int) -> Raise {
+    let type_name = call.type_name(index);
+    let name: *const [u8] = call.string(index).unwrap_or(type_name.as_bytes());
     // SAFETY: the name stays on the stack.
     let name = Lossy(unsafe { &*name });
     call.error(format_args!("unknown message type '{name}' (see skynet.register_protocol)"))

@@ -108,14 +108,7 @@ fn optional_level(call: &mut Call, index: i32, default: i32) -> Result<i32, Rais
 
 /// `traceproto(type, flag)`: true traces every request of the type, false none, nil as asked.
 pub(super) fn trace_protocol(call: &mut Call) -> NativeResult {
-    let position = match call.string(1).map(std::ptr::from_ref::<[u8]>) {
-        // SAFETY: the name stays on the stack.
-        Some(name) => call.vm().protocols.by_name(unsafe { &*name }),
-        None => {
-            let id = call.integer(1).and_then(|id| u8::try_from(id).ok());
-            id.and_then(|id| call.vm().protocols.by_kind(crate::kernel::Kind(id)))
-        }
-    };
+    let position = super::protocol::find_type(call, 1);
     let Some(position) = position else {
         return Err(call.argument(1, format_args!("unknown message type")));
     };
