@@ -16,6 +16,7 @@ use crate::kernel::node::Factory;
 use crate::kernel::service::Idle;
 use crate::kernel::stop::END_LIMIT;
 use crate::kernel::{Clock, Kind, Launch, Message, Node, NodeOptions, Payload, Session};
+use crate::net::Io;
 use crate::sandbox::{self, Protected, Sandbox};
 use crate::vm::actor::LuaActor;
 use crate::vm::cache::Cache;
@@ -113,6 +114,7 @@ fn factories(config: &Config, sandbox: Sandbox) -> HashMap<&'static str, Factory
         arenas: Arc::default(),
         sandbox,
         paths: paths(config),
+        io: Arc::new(Io::new(config.settings.io_thread)),
         library: &BUILTIN,
     });
     let lua: Factory = Box::new(move |node, service, arguments| {

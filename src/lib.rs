@@ -6,6 +6,7 @@ pub mod cli;
 pub mod codec;
 pub mod config;
 pub mod kernel;
+pub mod net;
 pub mod process;
 pub mod sandbox;
 pub mod vm;

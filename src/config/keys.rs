@@ -63,6 +63,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::absent("keyfile"),
     // This node's own keys.
     Key::absent("sandbox"),
+    Key::silent("io_thread", "1"),
     Key::silent("stop_deadline", "10"),
     Key::silent("endless_warning", "5"),
 ];

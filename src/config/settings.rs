@@ -16,6 +16,9 @@ use super::keys::{self, DefaultValue};
 /// Worker threads that a node may have; skynet's own limits.
 const THREADS: RangeInclusive<u64> = 1..=1024;
 
+/// I/O threads that a node may have; more than processors gain nothing.
+const IO_THREADS: RangeInclusive<u64> = 1..=64;
+
 /// Node ids: the top eight bits of an address.
 const HARBORS: RangeInclusive<u64> = 0..=255;
 
@@ -30,6 +33,8 @@ const ENDLESS_WARNING: RangeInclusive<f64> = 0.01..=86_400.0;
 pub struct Settings {
     /// Number of worker threads.
     pub thread: usize,
+    /// Number of I/O threads.
+    pub io_thread: usize,
     /// Id of this node, placed in the top eight bits of its addresses; 0 is a node on its own.
     pub harbor: u8,
     /// First service: the kind of service, then its arguments.
@@ -101,6 +106,7 @@ impl Settings {
         let reader = Reader { assignments };
         let settings = Self {
             thread: reader.integer("thread", &THREADS)?,
+            io_thread: reader.integer("io_thread", &IO_THREADS)?,
             harbor: reader.integer("harbor", &HARBORS)?,
             bootstrap: reader.words("bootstrap")?,
             daemon: reader.path("daemon"),
@@ -254,6 +260,7 @@ mod tests {
         let settings = settings("");
         let expected = Settings {
             thread: 8,
+            io_thread: 1,
             harbor: 1,
             bootstrap: "snlua bootstrap".to_owned(),
             daemon: None,

@@ -204,6 +204,8 @@ struct Block {
 
 // SAFETY: a block is plain bytes with one owner; nothing in it belongs to a thread.
 unsafe impl Send for Block {}
+// SAFETY: a shared block is only read.
+unsafe impl Sync for Block {}
 
 impl Block {
     fn copy_of(bytes: &[u8]) -> Self {

@@ -179,12 +179,27 @@ impl Node {
         kind: &str,
         arguments: &str,
     ) -> Result<Arc<Service>, LaunchFailed> {
-        let refuse = |why: &str| {
-            self.report(None, &format!("FAILED launch {kind}: {why}"));
-            Err(LaunchFailed)
-        };
         let Some(factory) = self.factories.get(kind) else {
-            return refuse("no such kind of service");
+            self.report(None, &format!("FAILED launch {kind}: no such kind of service"));
+            return Err(LaunchFailed);
+        };
+        let name =
+            if arguments.is_empty() { kind.to_owned() } else { format!("{kind} {arguments}") };
+        self.launch_actor(&name, |service| factory(self, service, arguments))
+    }
+
+    /// Starts a service called `name` whose actor `make` gives for its address.
+    ///
+    /// # Errors
+    /// When `make` fails, or the node has as many services as it may; the log says why.
+    pub fn launch_actor(
+        self: &Arc<Self>,
+        name: &str,
+        make: impl FnOnce(&Arc<Service>) -> Result<Launch, String>,
+    ) -> Result<Arc<Service>, LaunchFailed> {
+        let refuse = |why: &str| {
+            self.report(None, &format!("FAILED launch {name}: {why}"));
+            Err(LaunchFailed)
         };
         if self.live.load(Ordering::Relaxed) >= self.options.max_services {
             return refuse(&format!(
@@ -195,10 +210,8 @@ impl Node {
         if self.aborting.load(Ordering::SeqCst) {
             return refuse("the node is ending");
         }
-        let name =
-            if arguments.is_empty() { kind.to_owned() } else { format!("{kind} {arguments}") };
         let added = self.registry.add(|handle| {
-            let service = Service::new(handle, &name);
+            let service = Service::new(handle, name);
             // Until the actor is in place the service counts as scheduled, so that nobody runs it.
             service.mailbox.claim();
             Arc::new(service)
@@ -207,7 +220,7 @@ impl Node {
             return refuse("all handles are in use");
         };
         self.live.fetch_add(1, Ordering::SeqCst);
-        match factory(self, &service, arguments) {
+        match make(&service) {
             Ok(Launch { actor, first }) => {
                 // SAFETY: the credit above is the scheduling right.
                 unsafe { service.install(actor) };

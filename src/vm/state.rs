@@ -21,6 +21,7 @@ use super::{
     Callback, Current, LATE_LIBRARIES, References, STOCK, Vm, VmPointer, Wake, interrupt, layout,
 };
 use crate::kernel::{Node, Service};
+use crate::net::Io;
 use crate::sandbox::{Policy, Protected, Sandbox};
 
 /// What all Lua services of a node have in common.
@@ -31,6 +32,8 @@ pub struct Shared {
     pub arenas: Arc<ArenaPool>,
     /// The sandbox.
     pub sandbox: Sandbox,
+    /// The I/O threads.
+    pub io: Arc<Io>,
     /// Where scripts and modules are found.
     pub paths: Paths,
     /// The modules that are built in.

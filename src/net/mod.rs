@@ -1,0 +1,19 @@
+//! Network: connections of bytes, without any protocol.
+//!
+//! Invariant: nothing here blocks a worker. A write goes from the caller's thread straight to the
+//! socket while nothing is queued on it; everything else happens on the I/O threads, whose last
+//! act is always a message into a mailbox or a call of a `Receiver`.
+//! Not here: what the bytes mean, Lua, services.
+
+pub mod address;
+pub mod chunk;
+pub mod io;
+pub mod outgoing;
+mod pump;
+pub mod stream;
+pub mod tcp;
+
+pub use address::Address;
+pub use chunk::Chunk;
+pub use io::Io;
+pub use stream::{End, Flow, Priority, Receiver, Stream};
