@@ -1,3 +1,4 @@
 //! Codecs: bytes in, bytes out. They know no Lua, no sockets and no runtime.
 
+pub mod cluster;
 pub mod seri;
