@@ -19,6 +19,7 @@ include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 /// Native modules by name.
 const NATIVE: &[(&str, ffi::lua_CFunction)] = &[
     ("skynet", super::skynet::open),
+    ("skynet.cluster.network", super::cluster::open),
     ("skynet.codecache", super::codecache::open),
     ("skynet.core", super::core::open),
     ("skynet.coroutine", super::skynet_coroutine::open),

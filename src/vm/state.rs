@@ -20,6 +20,7 @@ use super::thread::Threads;
 use super::{
     Callback, Current, LATE_LIBRARIES, References, STOCK, Vm, VmPointer, Wake, interrupt, layout,
 };
+use crate::cluster::Cluster;
 use crate::kernel::{Node, Service};
 use crate::net::Io;
 use crate::sandbox::{Policy, Protected, Sandbox};
@@ -34,6 +35,8 @@ pub struct Shared {
     pub sandbox: Sandbox,
     /// The I/O threads.
     pub io: Arc<Io>,
+    /// Other nodes.
+    pub cluster: Arc<Cluster>,
     /// Where scripts and modules are found.
     pub paths: Paths,
     /// The modules that are built in.
