@@ -2,7 +2,8 @@
 //! documentation are written so.
 
 use node::codec::cluster::{
-    Address, Assembly, Request, Response, decode_request, decode_response, split_frame,
+    Address, Assembly, AssemblyError, Request, Response, decode_request, decode_response,
+    split_frame,
 };
 
 use crate::stream::{Value, unpack};
@@ -100,9 +101,13 @@ impl Listener {
         self.requests.is_empty() && self.responses.is_empty()
     }
 
-    /// What a request frame says.
+    /// What a request frame says, or why it is refused.
     pub(crate) fn request(&mut self, frame: &[u8]) -> String {
-        match decode_request(content(frame)).expect("it is a request") {
+        let request = match decode_request(content(frame)) {
+            Ok(request) => request,
+            Err(malformed) => return malformed.to_string(),
+        };
+        match request {
             Request::Single { to, session: 0, body } => {
                 format!("push to {}: {}", address(to), values(body))
             }
@@ -110,40 +115,52 @@ impl Listener {
                 format!("call to {}, session {session}: {}", address(to), values(body))
             }
             Request::Begin { to, session, total, push } => {
-                self.requests.begin(session, total, ()).expect("it is begun once");
                 let kind = if push { "push" } else { "call" };
                 let to = address(to);
-                format!("begin of {kind} to {to}, session {session}, {total} bytes")
+                let what = format!("begin of {kind} to {to}, session {session}, {total} bytes");
+                begin(what, self.requests.begin(session, total, ()))
             }
             Request::Part { session, bytes, last } => {
                 let what = format!("part of {session}, {} bytes", bytes.len());
-                part(&what, self.requests.part(session, bytes, last).expect("it fits its begin"))
+                part(what, self.requests.part(session, bytes, last))
             }
             Request::Trace(tag) => format!("trace {}", string(tag)),
         }
     }
 
-    /// What a response frame says.
+    /// What a response frame says, or why it is refused.
     pub(crate) fn response(&mut self, frame: &[u8]) -> String {
-        match decode_response(content(frame)).expect("it is a response") {
+        let response = match decode_response(content(frame)) {
+            Ok(response) => response,
+            Err(malformed) => return malformed.to_string(),
+        };
+        match response {
             Response::Error { session, text } => format!("error to {session}: {}", string(text)),
             Response::Ok { session, body } => format!("answer to {session}: {}", values(body)),
             Response::Begin { session, total } => {
-                self.responses.begin(session, total, ()).expect("it is begun once");
-                format!("begin of answer to {session}, {total} bytes")
+                let what = format!("begin of answer to {session}, {total} bytes");
+                begin(what, self.responses.begin(session, total, ()))
             }
             Response::Part { session, bytes, last } => {
                 let what = format!("part of answer to {session}, {} bytes", bytes.len());
-                part(&what, self.responses.part(session, bytes, last).expect("it fits its begin"))
+                part(what, self.responses.part(session, bytes, last))
             }
         }
     }
 }
 
-fn part(what: &str, whole: Option<((), Vec<u8>)>) -> String {
-    match whole {
-        None => what.to_owned(),
-        Some(((), body)) => format!("last {what}: {}", values(&body)),
+fn begin(what: String, begun: Result<(), AssemblyError>) -> String {
+    match begun {
+        Ok(()) => what,
+        Err(error) => error.to_string(),
+    }
+}
+
+fn part(what: String, taken: Result<Option<((), Vec<u8>)>, AssemblyError>) -> String {
+    match taken {
+        Ok(None) => what,
+        Ok(Some(((), body))) => format!("last {what}: {}", values(&body)),
+        Err(error) => error.to_string(),
     }
 }
 
