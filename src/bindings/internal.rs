@@ -72,7 +72,6 @@ fn file_stamp(call: &mut Call) -> NativeResult {
     let Ok(found) = found else { return call.answer_nil() };
     let (seconds, nanoseconds) = (found.mtime(), found.mtime_nsec());
     let (size, inode) = (found.len(), found.ino());
-    drop(found);
     call.push_text(format_args!("{seconds}.{nanoseconds} {size} {inode}"));
     Ok(Outcome::Values(1))
 }
