@@ -11,6 +11,7 @@
 
 mod agent;
 mod batch;
+mod caller;
 mod channel;
 mod connect;
 mod inbound;
@@ -142,7 +143,7 @@ impl Cluster {
         if links.len() >= MOST_LINKS {
             return Err(LinkError::TooMany);
         }
-        let link = link::launch(self, local, node).map_err(|_| LinkError::Ending)?;
+        let link = caller::launch(self, local, node).map_err(|_| LinkError::Ending)?;
         let service = Arc::clone(link.service());
         links.insert(node.into(), link);
         Ok(service)
