@@ -1,3 +1,5 @@
 //! Codecs: bytes in, bytes out. They know no Lua, no sockets and no runtime.
 
 pub mod seri;
+pub mod socket_event;
+pub mod udp_address;
