@@ -70,6 +70,8 @@ pub(super) const KEYS: &[Key] = &[
     Key::silent("cluster_limit", "67108864"),
     Key::silent("cluster_timeout", "0"),
     Key::silent("cluster_watch", "true"),
+    Key::silent("tcp_nodelay", "true"),
+    Key::silent("socket_send_limit", "64"),
     Key::silent("stop_deadline", "10"),
     Key::silent("endless_warning", "5"),
 ];

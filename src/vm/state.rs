@@ -23,6 +23,7 @@ use super::{
 use crate::cluster::Cluster;
 use crate::kernel::{Node, Service};
 use crate::net::Io;
+use crate::net::socket::Sockets;
 use crate::sandbox::{Policy, Protected, Sandbox};
 
 /// What all Lua services of a node have in common.
@@ -37,6 +38,8 @@ pub struct Shared {
     pub io: Arc<Io>,
     /// Other nodes.
     pub cluster: Arc<Cluster>,
+    /// The sockets.
+    pub sockets: Arc<Sockets>,
     /// Where scripts and modules are found.
     pub paths: Paths,
     /// The modules that are built in.
