@@ -1,4 +1,5 @@
 //! Codecs: bytes in, bytes out. They know no Lua, no sockets and no runtime.
 
 pub mod cluster;
+pub mod http;
 pub mod seri;
