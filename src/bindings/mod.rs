@@ -3,6 +3,7 @@
 mod codecache;
 mod core;
 mod coroutine;
+mod http;
 mod internal;
 mod library;
 mod memory;

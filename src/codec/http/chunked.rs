@@ -67,6 +67,39 @@ pub fn step(phase: Phase, input: &[u8]) -> Result<Option<Step>, Refusal> {
     Ok(step)
 }
 
+/// What was made of an input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decoded {
+    /// The phase after it.
+    pub phase: Phase,
+    /// How many bytes were used up.
+    pub used: usize,
+    /// How many bytes of the body were written.
+    pub written: usize,
+    /// Where in the input the fields behind the last chunk are, with their empty line.
+    pub trailer: Range<usize>,
+}
+
+/// Takes as much off `input` as there is and writes the body's part of it to `out`, which is at
+/// least as long.
+///
+/// # Errors
+/// When the bytes are no chunked body.
+pub fn decode(mut phase: Phase, input: &[u8], out: &mut [u8]) -> Result<Decoded, Refusal> {
+    let (mut used, mut written) = (0, 0);
+    while let Some(step) = step(phase, &input[used..])? {
+        let content = used + step.content.start..used + step.content.end;
+        phase = step.phase;
+        used += step.used;
+        if phase == Phase::Done {
+            return Ok(Decoded { phase, used, written, trailer: content });
+        }
+        out[written..written + content.len()].copy_from_slice(&input[content.clone()]);
+        written += content.len();
+    }
+    Ok(Decoded { phase, used, written, trailer: 0..0 })
+}
+
 fn size(input: &[u8]) -> Result<Option<Step>, Refusal> {
     // httparse takes a line without digits for the size 0.
     if input.first().is_some_and(|byte| !byte.is_ascii_hexdigit()) {
@@ -106,31 +139,29 @@ fn trailer(input: &[u8]) -> Result<Option<Step>, Refusal> {
 mod tests {
     use super::*;
 
-    /// The body and what is behind it; `None` when more is needed.
-    fn decode(mut input: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, Refusal> {
-        let (mut body, mut phase) = (Vec::new(), Phase::Size);
-        while let Some(step) = step(phase, input)? {
-            if step.phase == Phase::Done {
-                return Ok(Some((body, input[step.used..].to_vec())));
-            }
-            body.extend_from_slice(&input[step.content]);
-            input = &input[step.used..];
-            phase = step.phase;
-        }
-        Ok(None)
+    type BodyAndRest = (Vec<u8>, Vec<u8>);
+
+    /// `None` when more is needed.
+    fn unchunk(input: &[u8]) -> Result<Option<BodyAndRest>, Refusal> {
+        let mut body = vec![0; input.len()];
+        let done = decode(Phase::Size, input, &mut body)?;
+        body.truncate(done.written);
+        Ok((done.phase == Phase::Done).then(|| (body, input[done.used..].to_vec())))
     }
 
     fn text(input: &str) -> Result<Option<String>, Refusal> {
-        Ok(decode(input.as_bytes())?.map(|(body, _)| String::from_utf8(body).unwrap()))
+        Ok(unchunk(input.as_bytes())?.map(|(body, _)| String::from_utf8(body).unwrap()))
     }
 
     #[test]
     fn chunks_are_joined_up_to_the_last() {
         let input = b"5\r\nhello\r\n6;x=\"y\"\r\n world\r\n0\r\n\r\nGET";
         let expected = (b"hello world".to_vec(), b"GET".to_vec());
-        assert_eq!(decode(input), Ok(Some(expected)));
+        assert_eq!(unchunk(input), Ok(Some(expected)));
         let trailed = "A \r\n0123456789\r\n00\r\nX: y\r\nZ: 1\r\n\r\n";
         assert_eq!(text(trailed), Ok(Some("0123456789".to_owned())));
+        let end = decode(Phase::Trailer, b"X: y\r\n\r\nGET", &mut [0; 11]).unwrap();
+        assert_eq!((end.used, end.trailer), (8, 0..8));
         assert_eq!(text("5\r\nhel"), Ok(None));
         assert_eq!(text("5\r\nhello\r\n0\r\nX: y\r\n"), Ok(None));
     }

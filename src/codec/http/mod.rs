@@ -11,7 +11,7 @@ mod chunked;
 mod framing;
 mod head;
 
-pub use chunked::{CHUNK_LINE_LIMIT, Phase, Step, step};
+pub use chunked::{CHUNK_LINE_LIMIT, Decoded, Phase, Step, decode, step};
 pub use framing::{Body, body};
 pub use head::{
     FIELD_LIMIT, Fields, HEAD_LIMIT, RESPONSE_HEAD_LIMIT, Request, Response, block, find_end,
