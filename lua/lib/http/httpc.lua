@@ -13,7 +13,8 @@ local sockethelper = require "http.sockethelper"
 
 local error, ipairs, pairs, pcall, tonumber = error, ipairs, pairs, pcall, tonumber
 local tostring, type = tostring, type
-local concat, remove = table.concat, table.remove
+local concat, insert, remove = table.concat, table.insert, table.remove
+local ceil, max, min = math.ceil, math.max, math.min
 
 --- What holds for all requests of this service; each also stands in a call's options.
 ---@class http.httpc
@@ -85,9 +86,9 @@ end
 ---@field kept boolean whether it was used before
 ---@field expires? number time of skynet.now()
 
--- Unused connections by server, the one used last at the end.
+-- Unused connections by server, the one that is kept longest at the end; and when the next ends.
 local kept = {}
-local sweeping = false
+local next_sweep
 
 local function close(connection)
   sockethelper.close(connection.fd)
@@ -96,47 +97,50 @@ local function close(connection)
   end
 end
 
+local sweep
+
+local function sweep_at(time)
+  if not next_sweep or time < next_sweep then
+    next_sweep = time
+    skynet.timeout(time - skynet.now(), sweep)
+  end
+end
+
 -- Closes what was kept long enough, and comes again when the next one has to go.
-local function sweep()
-  sweeping = false
+function sweep()
   local now, next_end = skynet.now(), nil
+  if next_sweep and next_sweep <= now then
+    next_sweep = nil
+  end
   for key, list in pairs(kept) do
     while list[1] and list[1].expires <= now do
       skynet.fork(close, remove(list, 1))
     end
-    for _, connection in ipairs(list) do
-      if not next_end or connection.expires < next_end then
-        next_end = connection.expires
-      end
-    end
-    if not list[1] then
+    if list[1] then
+      next_end = min(next_end or list[1].expires, list[1].expires)
+    else
       kept[key] = nil
     end
   end
   if next_end then
-    sweeping = true
-    skynet.timeout(next_end - now, sweep)
+    sweep_at(next_end)
   end
 end
 
 local function keep(connection, seconds)
   local list = kept[connection.key] or {}
   kept[connection.key] = list
-  local ticks = math.max(1, math.ceil(seconds * 100))
-  connection.expires = skynet.now() + ticks
+  connection.expires = skynet.now() + max(1, ceil(seconds * 100))
   -- In the order of their ends, as calls may ask for different times.
   local place = #list + 1
   while place > 1 and list[place - 1].expires > connection.expires do
     place = place - 1
   end
-  table.insert(list, place, connection)
+  insert(list, place, connection)
   if #list > KEPT_PER_SERVER then
     skynet.fork(close, remove(list, 1))
   end
-  if not sweeping then
-    sweeping = true
-    skynet.timeout(ticks, sweep)
-  end
+  sweep_at(connection.expires)
 end
 
 -- A kept connection, unless there is none whose peer is still there.
@@ -228,7 +232,11 @@ local function attempt_on(target, options, begun)
   local timeout = setting(options, "timeout")
   -- An option is for the whole call; the module's value counts anew once there is a connection.
   local whole = options and options.timeout
-  local key = ("%s %s %d %s"):format(target.protocol, target.name, target.port, setting(options, "tls"))
+  local key = ("%s %s %d"):format(target.protocol, target.name, target.port)
+  if target.protocol == "https" then
+    -- A connection made under other rules is no connection for these.
+    key = ("%s %s"):format(key, setting(options, "tls"))
+  end
   local attempt = { late = false, finished = false }
   attempt.connection = setting(options, "keepalive") and begun.may_use_kept and take(key) or nil
   local function left()
