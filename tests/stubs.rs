@@ -17,6 +17,7 @@ const MODULES: &[(&str, &str, &[&str], &[&str])] = &[
     ("skynet.core", "core.rs", &["FUNCTIONS"], &[]),
     // `running` and `isyieldable` are Lua's own.
     ("skynet.coroutine", "skynet_coroutine.rs", &["SKYNET"], &["isyieldable", "running", "yield"]),
+    ("skynet.http.codec", "http.rs", &["FUNCTIONS"], &[]),
     ("skynet.internal", "internal.rs", &["FUNCTIONS"], &[]),
     ("skynet.memory", "memory.rs", &["FUNCTIONS"], &[]),
     ("skynet.profile", "profile.rs", &["FUNCTIONS"], &["yield", "yield_co"]),

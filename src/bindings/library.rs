@@ -23,6 +23,7 @@ const NATIVE: &[(&str, ffi::lua_CFunction)] = &[
     ("skynet.codecache", super::codecache::open),
     ("skynet.core", super::core::open),
     ("skynet.coroutine", super::skynet_coroutine::open),
+    ("skynet.http.codec", super::http::open),
     ("skynet.internal", super::internal::open),
     ("skynet.memory", super::memory::open),
     ("skynet.profile", super::profile::open),

@@ -4,6 +4,7 @@ mod cluster;
 mod codecache;
 mod core;
 mod coroutine;
+mod http;
 mod internal;
 mod library;
 mod memory;
