@@ -20,6 +20,7 @@ use super::message_log::MessageLog;
 use super::registry::Registry;
 use super::scheduler::Scheduler;
 use super::service::{Actor, Service};
+use super::stamp::Stamps;
 use super::stop::Savers;
 use super::ticker;
 use super::timer::Wheel;
@@ -74,6 +75,8 @@ pub struct Node {
     pub registry: Registry,
     /// The node's time.
     pub clock: Clock,
+    /// Clock of the services' time.
+    pub stamps: Stamps,
     /// Settings.
     pub options: NodeSettings,
     pub(super) scheduler: Scheduler,
@@ -119,6 +122,7 @@ impl Node {
         Arc::new(Self {
             registry: Registry::new(options.harbor),
             clock: options.clock,
+            stamps: Stamps::new(),
             options: NodeSettings {
                 threads: options.threads,
                 profile: options.profile,

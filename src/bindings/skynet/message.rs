@@ -9,6 +9,7 @@ use crate::kernel::{Handle, Kind, Message, Payload, SendError, Session};
 use crate::vm::native::{Call, NOTHING, NativeResult, Outcome, Raise, Resumed};
 use crate::vm::session::OpenResponse;
 use crate::vm::thread::{Request, Waiting};
+use crate::vm::layout::Peek;
 use crate::vm::{Wake, request, seri};
 use crate::{continuation, native};
 
@@ -24,9 +25,18 @@ enum Packing {
 /// Finds the message type at `index`, a name or an id.
 #[inline]
 fn protocol(call: &mut Call, index: std::ffi::c_int) -> Result<(Kind, Packing), Raise> {
-    if call.string(index) == Some(b"lua") {
+    // SAFETY: the string stays on the stack.
+    if matches!(call.peek(index), Peek::String(name) if unsafe { &*name } == b"lua") {
         return Ok((Kind::LUA, Packing::Native));
     }
+    uncommon_protocol(call, index)
+}
+
+/// Any type but `"lua"`.
+fn uncommon_protocol(
+    call: &mut Call,
+    index: std::ffi::c_int,
+) -> Result<(Kind, Packing), Raise> {
     let Some(position) = find_type(call, index) else {
         return Err(unknown_type(call, index));
     };
@@ -35,11 +45,39 @@ fn protocol(call: &mut Call, index: std::ffi::c_int) -> Result<(Kind, Packing), 
     Ok((protocol.kind, packing))
 }
 
+/// What a message will carry.
+enum Body {
+    /// The VM's scratch buffer from here on. The bytes go from there to where they will lie.
+    Scratch(usize),
+    Payload(Payload),
+}
+
+/// Sends a message with `body`.
+#[inline]
+fn deliver_body(
+    call: &mut Call,
+    to: Destination,
+    kind: Kind,
+    session: Session,
+    body: Body,
+) -> Result<(), SendError> {
+    match (body, to) {
+        (Body::Scratch(start), Destination::Service(handle)) => {
+            call.vm().send_packed(handle, kind, session, start)
+        }
+        (Body::Scratch(start), _) => {
+            let payload = take_scratch(call, start);
+            deliver(call, to, kind, session, payload)
+        }
+        (Body::Payload(payload), _) => deliver(call, to, kind, session, payload),
+    }
+}
+
 /// Packs the arguments from index 3 on.
 #[inline]
-fn packed(call: &mut Call, packing: Packing) -> Result<Payload, Raise> {
+fn packed(call: &mut Call, packing: Packing) -> Result<Body, Raise> {
     match packing {
-        Packing::Native => packed_from(call, 3).map_err(Raise::from_script),
+        Packing::Native => seri::pack(call, 3).map(Body::Scratch).map_err(Raise::from_script),
         Packing::Script(position) => {
             let class = call.vm().protocols.at(position).class;
             let state = call.state();
@@ -55,7 +93,7 @@ fn packed(call: &mut Call, packing: Packing) -> Result<Payload, Raise> {
                 }
                 ffi::lua_callk(state, count, 2, 0, None);
                 let top = call.top();
-                address::payload(call, top - 1)
+                address::payload(call, top - 1).map(Body::Payload)
             }
         }
     }
@@ -65,17 +103,27 @@ fn packed(call: &mut Call, packing: Packing) -> Result<Payload, Raise> {
 #[inline]
 pub(super) fn packed_from(call: &mut Call, first: std::ffi::c_int) -> Result<Payload, Raise> {
     let start = seri::pack(call, first)?;
+    Ok(take_scratch(call, start))
+}
+
+/// Takes what was packed from `start` on.
+fn take_scratch(call: &mut Call, start: usize) -> Payload {
     let vm = call.vm();
     let payload = Payload::copy_of(&vm.scratch[start..]);
     vm.scratch.truncate(start);
-    Ok(payload)
+    payload
 }
 
 /// Sends the trace tag of the running thread ahead of a request.
+#[inline]
 fn send_tag(call: &mut Call, to: Destination) {
-    if call.vm().trace.is_idle() {
-        return;
+    if !call.vm().trace.is_idle() {
+        send_present_tag(call, to);
     }
+}
+
+#[cold]
+fn send_present_tag(call: &mut Call, to: Destination) {
     tracing::log_event(call, "call", true);
     let Some(tag) = call.vm().current_tag().map(Payload::copy_of) else { return };
     let _ = deliver(call, to, Kind::TRACE, Session::NONE, tag);
@@ -85,8 +133,8 @@ fn send_tag(call: &mut Call, to: Destination) {
 pub(super) fn send(call: &mut Call) -> NativeResult {
     let to = destination(call, 1)?;
     let (kind, packing) = protocol(call, 2)?;
-    let payload = packed(call, packing)?;
-    let sent = deliver(call, to, kind, Session::NONE, payload);
+    let body = packed(call, packing)?;
+    let sent = deliver_body(call, to, kind, Session::NONE, body);
     answer_send(call, sent, Session::NONE)
 }
 
@@ -122,10 +170,10 @@ pub(super) fn call_then(call: &mut Call, then: ffi::lua_KFunction) -> NativeResu
     super::thread::check_yieldable(call)?;
     let to = destination(call, 1)?;
     let (kind, packing) = protocol(call, 2)?;
-    let payload = packed(call, packing)?;
+    let body = packed(call, packing)?;
     send_tag(call, to);
     let session = call.vm().sessions.allocate();
-    match deliver(call, to, kind, session, payload) {
+    match deliver_body(call, to, kind, session, body) {
         Ok(()) => {}
         Err(error) => return Err(refused(call, error, true)),
     }
@@ -329,11 +377,14 @@ fn take_request(call: &mut Call) -> Result<Request, Raise> {
 
 /// Sends an answer; true when the requester is still there. A message that was only sent needs
 /// none.
-fn send_answer(call: &mut Call, request: Request, kind: Kind, payload: Payload) -> bool {
+fn send_answer(call: &mut Call, request: Request, kind: Kind, body: Body) -> bool {
     let Some(source) = request.source.filter(|_| request.session.expects_answer()) else {
+        if let Body::Scratch(start) = body {
+            call.vm().scratch.truncate(start);
+        }
         return false;
     };
-    deliver(call, Destination::Service(source), kind, request.session, payload).is_ok()
+    deliver_body(call, Destination::Service(source), kind, request.session, body).is_ok()
 }
 
 /// `ret([message[, size]])`: answers the current request.
@@ -341,18 +392,18 @@ pub(super) fn ret(call: &mut Call) -> NativeResult {
     tracing::log_event(call, "response", false);
     let request = take_request(call)?;
     let payload = if call.is_none_or_nil(1) { Payload::EMPTY } else { address::payload(call, 1)? };
-    let sent = send_answer(call, request, Kind::RESPONSE, payload);
+    let sent = send_answer(call, request, Kind::RESPONSE, Body::Payload(payload));
     call.answer_boolean(sent)
 }
 
 /// `retpack(...)`: `ret(pack(...))`.
 pub(super) fn retpack(call: &mut Call) -> NativeResult {
-    let payload = packed_from(call, 1).map_err(Raise::from_script)?;
+    let start = seri::pack(call, 1).map_err(Raise::from_script)?;
     tracing::log_event(call, "response", false);
     let sent = match take_request(call) {
-        Ok(request) => send_answer(call, request, Kind::RESPONSE, payload),
+        Ok(request) => send_answer(call, request, Kind::RESPONSE, Body::Scratch(start)),
         Err(raise) => {
-            drop(payload);
+            call.vm().scratch.truncate(start);
             return Err(raise);
         }
     };
@@ -435,12 +486,12 @@ fn respond(call: &mut Call) -> NativeResult {
     }
     if !call.boolean(1) {
         call.vm().responses.take(number);
-        let sent = send_answer(call, request, Kind::ERROR, Payload::EMPTY);
+        let sent = send_answer(call, request, Kind::ERROR, Body::Payload(Payload::EMPTY));
         return call.answer_boolean(sent);
     }
     // Packing may fail; the response is then still open.
-    let payload = if call.kind(ffi::lua_upvalueindex(2)) == ffi::LUA_TNIL {
-        packed_from(call, 2).map_err(Raise::from_script)?
+    let body = if call.kind(ffi::lua_upvalueindex(2)) == ffi::LUA_TNIL {
+        Body::Scratch(seri::pack(call, 2).map_err(Raise::from_script)?)
     } else {
         let state = call.state();
         // SAFETY: a native has free slots; `pack` may raise, nothing here has a destructor.
@@ -449,10 +500,10 @@ fn respond(call: &mut Call) -> NativeResult {
             ffi::lua_replace(state, 1);
             ffi::lua_callk(state, call.top() - 1, 2, 0, None);
         }
-        address::payload(call, 1)?
+        Body::Payload(address::payload(call, 1)?)
     };
     call.vm().responses.take(number);
-    let sent = send_answer(call, request, Kind::RESPONSE, payload);
+    let sent = send_answer(call, request, Kind::RESPONSE, body);
     call.answer_boolean(sent)
 }
 
