@@ -42,8 +42,7 @@ impl Node {
 
     #[cold]
     fn allocate_new() -> *mut Self {
-        let node =
-            Self { next: AtomicPtr::new(ptr::null_mut()), message: MaybeUninit::uninit() };
+        let node = Self { next: AtomicPtr::new(ptr::null_mut()), message: MaybeUninit::uninit() };
         Box::into_raw(Box::new(node))
     }
 

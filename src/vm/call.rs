@@ -8,8 +8,8 @@ use std::fmt;
 
 use mlua::ffi;
 
-use super::native::{NativeResult, Outcome, Raise};
 use super::layout::Peek;
+use super::native::{NativeResult, Outcome, Raise};
 use super::{Vm, layout};
 
 /// The running call of a native function: its arguments, its VM, its stack.

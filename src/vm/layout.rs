@@ -270,9 +270,7 @@ unsafe fn values_are_known(state: *mut ffi::lua_State) -> bool {
             ffi::lua_pushlstring(state, LONG.as_ptr().cast(), LONG.len());
             ffi::lua_pushvalue(state, ffi::LUA_REGISTRYINDEX);
             ffi::lua_pushcfunction(state, look);
-            let is = |index, bytes: &[u8]| {
-                matches!(peek(state, index), Peek::String(seen) if &*seen == bytes)
-            };
+            let is = |index, bytes: &[u8]| matches!(peek(state, index), Peek::String(seen) if &*seen == bytes);
             *known = peek(state, 1) == Peek::Pointer(known as usize)
                 && peek(state, 2) == Peek::Nil
                 && peek(state, -8) == Peek::Nil

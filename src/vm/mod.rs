@@ -31,8 +31,8 @@ use std::sync::Arc;
 
 use mlua::ffi;
 
-use crate::kernel::{Handle, Head, Kind, Node, Payload, SendError, Service, Session};
 use crate::kernel::stamp::Stamp;
+use crate::kernel::{Handle, Head, Kind, Node, Payload, SendError, Service, Session};
 use crate::sandbox::Policy;
 use allocator::Allocator;
 use native::TextBuffer;

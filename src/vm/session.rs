@@ -96,9 +96,7 @@ impl Sessions {
     #[inline]
     fn slot(&mut self, session: Session) -> Option<&mut Slot> {
         let position = self.position(session);
-        self.ring
-            .get_mut(position)
-            .filter(|slot| slot.session == session && slot.waiter.is_some())
+        self.ring.get_mut(position).filter(|slot| slot.session == session && slot.waiter.is_some())
     }
 
     /// Notes who waits.
