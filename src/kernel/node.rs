@@ -16,7 +16,6 @@ use super::clock::Clock;
 use super::ended::Ended;
 use super::handle::Handle;
 use super::message::{Kind, Message, Payload, Session};
-use super::message_log::MessageLog;
 use super::registry::Registry;
 use super::scheduler::Scheduler;
 use super::service::{Actor, Service};
@@ -456,41 +455,6 @@ impl Node {
                     None => format!("{handle} (no service)"),
                 },
             },
-        }
-    }
-
-    /// Opens every message log anew, for a tool that has moved the files away.
-    pub fn reopen_message_logs(&self) {
-        for service in self.registry.services() {
-            if service.has_message_log() {
-                self.log_messages(&service, false);
-                self.log_messages(&service, true);
-            }
-        }
-    }
-
-    /// Starts or ends the message log of a service.
-    pub fn log_messages(&self, service: &Service, on: bool) {
-        let now = self.clock.now();
-        if !on {
-            if service.stop_message_log(now) {
-                self.log(Some(service.handle), "Close log file");
-            }
-            return;
-        }
-        let Some(directory) = &self.options.message_log_directory else { return };
-        match MessageLog::open(directory, service.handle, now) {
-            Ok(log) => {
-                service.start_message_log(log);
-                self.log(
-                    Some(service.handle),
-                    &format!("Open log file in {}", directory.display()),
-                );
-            }
-            Err(error) => self.log(
-                Some(service.handle),
-                &format!("Open log file in {} fail: {error}", directory.display()),
-            ),
         }
     }
 }

@@ -3,13 +3,21 @@
 //! A turn is often shorter than a microsecond, and asking the system for the time takes a tenth of
 //! that. The time stamp counter of x86-64 costs a third of it, but counts ticks of unknown length.
 //! So ticks are kept, and become time when somebody reads them: by what the system's clock and the
-//! counter have both gone on since the node started. Where the counter may change its pace or stop,
+//! counter had both gone on since the node started when that was asked first. Where the counter may change its pace or stop,
 //! or on another processor, a tick is a nanosecond of the system's clock.
 //!
-//! Invariant: a difference of stamps is never negative, and all stamps of a node are of one source.
+//! Invariant: a difference of stamps is never negative, all stamps of a node are of one source, and
+//! the same ticks are always the same time.
 //! Not here: what scripts see as time (`clock.rs`).
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
+
+/// What the pace is taken from is at least this long; reading both clocks takes less than a ten
+/// thousandth of it.
+const BASE: Duration = Duration::from_millis(1);
+/// Readings of both clocks, of which the one that was interrupted least counts.
+const READINGS: usize = 4;
 
 /// Ticks since some moment in the past.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,12 +37,21 @@ pub struct Stamps {
     start: Instant,
     /// The counter at `start`; `None` where it is of no use.
     counter: Option<u64>,
+    pace: OnceLock<Pace>,
+}
+
+/// So many ticks took so long.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    ticks: u64,
+    time: Duration,
 }
 
 impl Stamps {
     /// The best source that this machine has.
     pub fn new() -> Self {
-        Self { start: Instant::now(), counter: counter::is_steady().then(counter::read) }
+        let (start, counter) = both();
+        Self { start, counter: counter::is_steady().then_some(counter), pace: OnceLock::new() }
     }
 
     /// The present.
@@ -49,8 +66,16 @@ impl Stamps {
     /// How long `ticks` of this source took.
     pub fn duration(&self, ticks: u64) -> Duration {
         let Some(first) = self.counter else { return Duration::from_nanos(ticks) };
-        let elapsed = self.start.elapsed();
-        convert(ticks, counter::read().saturating_sub(first), elapsed)
+        if let Some(pace) = self.pace.get() {
+            return convert(ticks, *pace);
+        }
+        let (now, counter) = both();
+        let pace =
+            Pace { ticks: counter.saturating_sub(first), time: now.duration_since(self.start) };
+        if pace.time < BASE {
+            return convert(ticks, pace);
+        }
+        convert(ticks, *self.pace.get_or_init(|| pace))
     }
 
     /// How long ago `stamp` was taken.
@@ -65,9 +90,24 @@ impl Default for Stamps {
     }
 }
 
-/// The time of `ticks`, of which the last `elapsed` had `counted`.
-fn convert(ticks: u64, counted: u64, elapsed: Duration) -> Duration {
-    let nanoseconds = u128::from(ticks) * elapsed.as_nanos() / u128::from(counted.max(1));
+/// Both clocks at the same moment.
+fn both() -> (Instant, u64) {
+    let mut best = (Instant::now(), counter::read());
+    let mut shortest = u64::MAX;
+    for _ in 0..READINGS {
+        let before = counter::read();
+        let now = Instant::now();
+        let gap = counter::read().saturating_sub(before);
+        if gap < shortest {
+            shortest = gap;
+            best = (now, before + gap / 2);
+        }
+    }
+    best
+}
+
+fn convert(ticks: u64, pace: Pace) -> Duration {
+    let nanoseconds = u128::from(ticks) * pace.time.as_nanos() / u128::from(pace.ticks.max(1));
     Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
 }
 
@@ -128,17 +168,28 @@ mod tests {
     #[test]
     fn ticks_become_the_time_that_the_system_has_counted() {
         let second = Duration::from_secs(1);
-        assert_eq!(convert(500, 1_000, second), second / 2);
-        assert_eq!(convert(0, 1_000, second), Duration::ZERO);
-        assert_eq!(convert(7, 0, Duration::ZERO), Duration::ZERO);
+        let pace = |ticks, time| Pace { ticks, time };
+        assert_eq!(convert(500, pace(1_000, second)), second / 2);
+        assert_eq!(convert(0, pace(1_000, second)), Duration::ZERO);
+        assert_eq!(convert(7, pace(0, Duration::ZERO)), Duration::ZERO);
         // Two centuries at 3 GHz.
         let long = Duration::from_secs(6_307_200_000);
-        assert_eq!(convert(u64::MAX, u64::MAX, long), long);
+        assert_eq!(convert(u64::MAX, pace(u64::MAX, long)), long);
+    }
+
+    #[test]
+    fn the_same_ticks_are_the_same_time_whenever_they_are_read() {
+        let source = Stamps::new();
+        spin(BASE * 2);
+        let first = source.duration(123_456_789);
+        spin(BASE * 3);
+        assert_eq!(source.duration(123_456_789), first);
     }
 
     #[test]
     fn both_sources_measure_what_the_system_measures() {
-        for source in [Stamps::new(), Stamps { start: Instant::now(), counter: None }] {
+        let system = Stamps { start: Instant::now(), counter: None, pace: OnceLock::new() };
+        for source in [Stamps::new(), system] {
             let outside = Instant::now();
             let before = source.now();
             let inside = spin(Duration::from_millis(20));

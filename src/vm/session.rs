@@ -264,7 +264,7 @@ mod tests {
             let mut model = BTreeMap::new();
             let mut state = most as u64;
             for round in 0..20_000 {
-                if model.len() < most && scattered(&mut state) % 4 != 0 {
+                if model.len() < most && !scattered(&mut state).is_multiple_of(4) {
                     let session = sessions.allocate();
                     assert_eq!(sessions.get(session), None);
                     sessions.insert(session, Waiter::Function(round));
