@@ -202,9 +202,7 @@ impl Payload {
                 inline[start..start + piece.len()].copy_from_slice(piece);
                 start += piece.len();
             }
-            // The branch above keeps the length below 256.
-            #[allow(clippy::cast_possible_truncation, reason = "at most INLINE_CAPACITY")]
-            return Self(Storage::Inline { length: length as u8, bytes: inline });
+            return Self::copy_of(&inline[..length]);
         }
         let block = Block::new(length);
         for piece in pieces {
