@@ -61,7 +61,7 @@ impl Node {
 
 /// Nodes kept by each thread for its next pushes: a message between services of one worker then
 /// costs no allocation.
-#[cfg(not(loom))]
+#[cfg(not(model))]
 mod spare {
     use std::cell::Cell;
     use std::ptr;
@@ -129,7 +129,7 @@ mod spare {
 }
 
 /// Under the model checker every node is allocated and freed, so that it sees each use.
-#[cfg(loom)]
+#[cfg(model)]
 mod spare {
     use super::Node;
 
@@ -353,7 +353,7 @@ impl Drop for Mailbox {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(model)))]
 mod tests {
     use super::super::message::{Kind, Session};
     use super::*;
