@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::inbound::SocketReceiver;
-use super::socket::{Link, Mode, Owner, Phase, Socket};
+use super::one::{Link, Mode, Owner, Phase, Socket};
 use super::table::{OpenError, Sockets};
 use crate::codec::socket_event::Event;
 use crate::kernel::Node;

@@ -12,7 +12,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::read::Delivery;
-use super::socket::{Mode, Phase, Socket};
+use super::one::{Mode, Phase, Socket};
 use crate::codec::socket_event::Event;
 use crate::net::stream::{End, Ended, Flow, Receiver, Stream};
 

@@ -13,10 +13,11 @@ mod accept;
 mod bound;
 mod connect;
 mod inbound;
+mod one;
 pub mod incoming;
 pub mod info;
 mod read;
-mod socket;
+
 mod table;
 mod udp;
 mod write;
@@ -27,7 +28,7 @@ pub use inbound::{CLOSE_LINGER, Consumer, Filter};
 pub use incoming::{Separator, Want};
 pub use info::Info;
 pub use read::Take;
-pub use socket::{Mode, Owner, Socket, SocketId, StartError};
+pub use one::{Mode, Owner, Socket, SocketId, StartError};
 pub use table::{OpenError, SocketOptions, Sockets};
 pub use udp::Datagrams;
 
