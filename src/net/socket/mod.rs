@@ -13,9 +13,9 @@ mod accept;
 mod bound;
 mod connect;
 mod inbound;
-mod one;
 pub mod incoming;
 pub mod info;
+mod one;
 mod read;
 
 mod table;
@@ -27,8 +27,8 @@ pub use connect::Allows;
 pub use inbound::{CLOSE_LINGER, Consumer, Filter};
 pub use incoming::{Separator, Want};
 pub use info::Info;
-pub use read::Take;
 pub use one::{Mode, Owner, Socket, SocketId, StartError};
+pub use read::Take;
 pub use table::{OpenError, SocketOptions, Sockets};
 pub use udp::Datagrams;
 
