@@ -6,10 +6,10 @@
 pub(crate) mod address;
 mod body;
 pub(crate) mod info;
-mod lazy;
+pub(crate) mod lazy;
 pub(crate) mod lifecycle;
 pub(crate) mod message;
-mod protocol;
+pub(crate) mod protocol;
 mod task;
 pub(crate) mod thread;
 pub(crate) mod tracing;
