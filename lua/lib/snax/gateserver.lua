@@ -1,7 +1,7 @@
 --- snax.gateserver: accepts clients, cuts their streams into packets and hands these to a handler.
 ---
---- Invariant: the handler hears `connect`, then packets, then exactly one of `disconnect` and
---- `error` of a client; clients beyond `maxclient` it never hears of.
+--- Invariant: the handler hears `connect`, then packets, then `disconnect` once, which `error`
+--- may precede; of clients beyond `maxclient` it never hears.
 --- Not here: who gets a packet (service/gate.lua), how packets look (`skynet.netpack`).
 
 local skynet = require "skynet"
@@ -144,10 +144,11 @@ function gateserver.start(handler)
       skynet.error("gateserver accept error:", text)
     elseif forget(fd) ~= nil then
       driver.shutdown(fd)
+      if handler.disconnect then
+        skynet.fork(handler.disconnect, fd) -- whatever becomes of `error`
+      end
       if handler.error then
         handler.error(fd, text)
-      elseif handler.disconnect then
-        handler.disconnect(fd)
       end
     end
   end
