@@ -293,9 +293,9 @@ local function authenticate(channel, sock)
   end
 end
 
---- The addresses to try: the channel's own, then those among `backup` not in `tried`.
-local function untried(channel, tried)
-  local list = {}
+--- Adds to `list` what is not in `tried`: the channel's own address if nothing was tried, and its
+--- backups.
+local function add_untried(channel, list, tried)
   local function add(host, port)
     local key = ("%s:%s"):format(host, port)
     if not tried[key] then
@@ -313,50 +313,39 @@ local function untried(channel, tried)
       add(address, channel.__port)
     end
   end
-  return list
 end
 
 --- Tries each address once, from the start again when the script has changed the address
 --- meanwhile; gives nothing, or why all failed. **Yields.**
 local function connect_once(channel)
-  local tried, failure = {}, "no more backup host"
-  local list, moves = untried(channel, tried), channel.__moves
-  local first = true
-  while #list > 0 do
-    local address = table.remove(list, 1)
-    if not first then
-      skynet.error("socket: connect to backup host", address[1], address[2])
+  local list, tried, moves, failure
+  repeat
+    if channel.__moves ~= moves then
+      list, tried, moves = {}, {}, channel.__moves
+      add_untried(channel, list, tried)
+    else
+      skynet.error("socket: connect to backup host", list[1][1], list[1][2])
     end
-    first = false
-    local fd, why = socket.open(address[1], address[2])
-    if channel.__closed then
-      if fd then
-        pcall(socket.close, fd)
-      end
-      return "channel closed"
-    elseif fd and channel.__moves == moves then
-      channel.__host, channel.__port = address[1], address[2]
+    local host, port = table.unpack(table.remove(list, 1))
+    local fd, why = socket.open(host, port)
+    if fd and (channel.__closed or channel.__moves ~= moves) then
+      pcall(socket.close, fd)
+    elseif fd then
+      channel.__host, channel.__port = host, port
       local sock = attach(channel, fd)
       why = channel.__auth and authenticate(channel, sock)
       if not why then
         return
-      elseif channel.__closed then
-        return "channel closed"
       end
-      failure = tostring(why)
       -- The script may have named further backups when it looked at this one.
-      list = channel.__moves == moves and untried(channel, tried) or list
-    elseif fd then
-      pcall(socket.close, fd)
-    else
-      failure = why
+      add_untried(channel, list, tried)
     end
-    if channel.__moves ~= moves then
-      tried = {}
-      list, moves, first = untried(channel, tried), channel.__moves, true
+    failure = why or failure
+    if channel.__closed then
+      return "channel closed"
     end
-  end
-  return failure
+  until channel.__moves == moves and #list == 0
+  return tostring(failure)
 end
 
 --- Connects, over and over unless `once`; gives nothing, or why it failed. **Yields.**
