@@ -31,6 +31,12 @@ function command.receive(id)
   return size == 0 and "" or socket.read(id, size)
 end
 
+--- Reads so many bytes; gives how many came.
+function command.skip(id, count)
+  local data, rest = socket.read(id, count)
+  return #(data or rest)
+end
+
 --- Waits until the peer has closed; gives what came before.
 function command.rest(id)
   return (socket.readall(id))
