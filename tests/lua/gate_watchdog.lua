@@ -15,7 +15,7 @@ if role == "agent" then
     end,
     dispatch = function(session, source, text, size)
       skynet.ignoreret()
-      print("agent", session == fd, source == skynet.self() or source, #text == size, #text < 100 and text)
+      print("agent", session == fd, source == skynet.self() or source == gate and "gate", #text == size, #text < 100 and text)
       driver.send(fd, netpack.pack(text:upper()))
     end,
   }
