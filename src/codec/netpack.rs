@@ -83,7 +83,10 @@ mod tests {
     #[test]
     fn many_packets_in_one_read_come_in_order_and_the_rest_waits() {
         let mut splitter = Splitter::default();
-        assert_eq!(split_all(&mut splitter, b"\0\x01a\0\0\0\x02bc\0\x03d"), [&b"a"[..], b"", b"bc"]);
+        assert_eq!(
+            split_all(&mut splitter, b"\0\x01a\0\0\0\x02bc\0\x03d"),
+            [&b"a"[..], b"", b"bc"]
+        );
         assert_eq!(splitter.pending(), 3);
         assert_eq!(split_all(&mut splitter, b"ef\0"), [b"def"]);
         assert_eq!(splitter.pending(), 1);

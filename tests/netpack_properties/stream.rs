@@ -4,7 +4,9 @@ use node::codec::netpack::{HEADER, LONGEST, Splitter, header};
 
 /// The stream of `packets`.
 pub(crate) fn join(packets: &[Vec<u8>]) -> Vec<u8> {
-    let whole = |packet: &Vec<u8>| [&header(packet.len()).expect("at most LONGEST bytes")[..], packet].concat();
+    let whole = |packet: &Vec<u8>| {
+        [&header(packet.len()).expect("at most LONGEST bytes")[..], packet].concat()
+    };
     packets.iter().flat_map(whole).collect()
 }
 
