@@ -11,21 +11,16 @@
 local skynet = require "skynet"
 local socket = require "skynet.socket"
 local driver = require "skynet.socketdriver"
+local reader = require "skynet.internal.channel_reader"
 
 local assert, error, pcall, running = assert, error, pcall, coroutine.running
 local wait, wakeup = skynet.wait, skynet.wakeup
+local drop, fail, socket_error = reader.drop, reader.fail, reader.error
 local disconnected, lwrite, write = socket.disconnected, socket.lwrite, socket.write
 
 --- How much longer each try to connect waits than the one before, and when that begins anew, in
 --- hundredths of a second.
 local RETRY_STEP, RETRY_LONGEST = 100, 1000
-
---- What waiting requests raise when the connection is lost.
-local socket_error = setmetatable({}, {
-  __tostring = function()
-    return "[Error: socket]"
-  end,
-})
 
 ---@class skynet.socketchannel.conf
 ---@field host string
@@ -38,10 +33,6 @@ local socket_error = setmetatable({}, {
 ---@field socket_read? function in place of the method `read` of the connection
 ---@field socket_readline? function in place of its method `readline`
 
---- A connection as the functions that read answers see it: its id is at 1, false once closed.
----@class skynet.socketchannel.sock
----@field waiting table the tickets of those who wait: by session, or from `first` to `last`
-
 ---@class skynet.socketchannel.channel
 ---@field __sock skynet.socketchannel.sock|false
 local Channel = {}
@@ -49,31 +40,11 @@ Channel.__index = Channel
 
 local socketchannel = { error = socket_error }
 
---- Makes a method that calls `f` with the id and raises when the connection is closed.
-local function reading(f)
-  return function(sock, ...)
-    local fd = sock[1]
-    local data = fd and f(fd, ...)
-    return data or error(socket_error)
-  end
-end
-
-local stock_methods = { read = reading(socket.read), readline = reading(socket.readline) }
-
---- A forgotten connection is not left open. Blocking is not possible here.
-local function collect(sock)
-  local fd = sock[1]
-  if fd then
-    sock[1] = false
-    driver.shutdown(fd)
-  end
-end
-
 --- Makes a channel; it connects when first used.
 ---@param conf skynet.socketchannel.conf
 ---@return skynet.socketchannel.channel
 function socketchannel.channel(conf)
-  local methods = stock_methods
+  local methods = reader.methods
   if conf.socket_read or conf.socket_readline then
     methods = {
       read = conf.socket_read or methods.read,
@@ -89,122 +60,13 @@ function socketchannel.channel(conf)
     __nodelay = conf.nodelay,
     __overload = conf.overload,
     __overloaded = false,
-    __methods = { __index = methods, __gc = collect },
+    __methods = { __index = methods, __gc = reader.collect },
     __sock = false,
     __closed = false,
     __authenticator = false, -- the coroutine in which `auth` runs
     __joined = false, -- those who wait for a connect under way
     __moves = 0, -- how often the address was changed
   }, Channel)
-end
-
---- Tells a waiting request what became of it.
-local function answer(ticket, ok, data)
-  ticket.ok, ticket.data = ok, data
-  wakeup(ticket)
-end
-
---- Fails all who wait on a connection; `text` is the reason, if it is another than the loss.
-local function fail(sock, text)
-  local waiting = sock.waiting
-  sock.waiting = {}
-  if sock.first then
-    for index = sock.first, sock.last do
-      answer(waiting[index], socket_error, text)
-    end
-    sock.first, sock.last = 1, 0
-  else
-    for _, ticket in pairs(waiting) do
-      answer(ticket, socket_error, text)
-    end
-  end
-end
-
---- Closes the connection, if it is still that of the channel. Its reader notices and fails those
---- who wait. **Yields.**
-local function drop(channel, sock)
-  if sock and channel.__sock == sock then
-    channel.__sock = false
-    local fd = sock[1]
-    sock[1] = false
-    if sock.idle then
-      sock.idle = false
-      wakeup(sock)
-    end
-    pcall(socket.close, fd)
-  end
-end
-
---- Ends a reader whose function has raised `why`, or given no session.
-local function break_off(channel, sock, why)
-  drop(channel, sock)
-  fail(sock, why ~= socket_error and why or nil)
-end
-
---- Reads answers that name their session, as long as the connection is that of the channel.
-local function read_by_session(channel, sock)
-  local response = channel.__response
-  while channel.__sock == sock do
-    local ok, session, result, data, more = pcall(response, sock)
-    if not ok or not session then
-      return break_off(channel, sock, session)
-    end
-    local ticket = sock.waiting[session]
-    if not ticket then
-      skynet.error("socket: unknown session :", session)
-    elseif result and more then
-      ticket.parts = ticket.parts or {}
-      table.insert(ticket.parts, data)
-    else
-      sock.waiting[session] = nil
-      if result and ticket.parts then
-        table.insert(ticket.parts, data)
-        data = ticket.parts
-      end
-      answer(ticket, result, data)
-    end
-  end
-  fail(sock, "channel_closed")
-end
-
---- Reads one answer, which may have several parts.
-local function read_parts(read, sock)
-  local result, data, more = read(sock)
-  if not (result and more) then
-    return result, data
-  end
-  local parts = { data }
-  repeat
-    result, data, more = read(sock)
-    if not result then
-      return result, data
-    end
-    table.insert(parts, data)
-  until not more
-  return true, parts
-end
-
---- Reads answers in the order of the requests.
-local function read_in_order(channel, sock)
-  while channel.__sock == sock do
-    local first = sock.first
-    if first > sock.last then
-      sock.idle = true
-      wait(sock)
-      sock.idle = false
-    else
-      local ticket = sock.waiting[first]
-      local ok, result, data = pcall(read_parts, ticket.read, sock)
-      if not ok then
-        return break_off(channel, sock, result) -- the ticket is still the first that waits
-      elseif sock.waiting[first] == ticket then
-        sock.waiting[first] = nil
-        sock.first = first + 1
-        answer(ticket, result, data)
-      end
-    end
-  end
-  fail(sock, "channel_closed")
 end
 
 --- Notes a request that waits, and waits for its answer. **Yields.**
@@ -259,7 +121,7 @@ local function attach(channel, fd)
   local sock = setmetatable({ fd, waiting = {} }, channel.__methods)
   channel.__sock = sock
   if channel.__response then
-    skynet.fork(read_by_session, channel, sock)
+    skynet.fork(reader.by_session, channel, sock)
   else
     sock.first, sock.last = 1, 0
     if socket.onclose then
@@ -270,7 +132,7 @@ local function attach(channel, fd)
         end
       end)
     end
-    skynet.fork(read_in_order, channel, sock)
+    skynet.fork(reader.in_order, channel, sock)
   end
   return sock
 end
