@@ -235,10 +235,11 @@ pub(super) fn redirect(call: &mut Call) -> NativeResult {
     redirect_as(call, to, kind)
 }
 
-/// Sends the message at index 5 under the source at 2 and the session at 4.
+/// Sends the message at index 5 under the source at 2, 0 for this service, and the session at 4.
 pub(crate) fn redirect_as(call: &mut Call, to: Destination, kind: Kind) -> NativeResult {
     let source = call.check_integer(2)?;
-    let source = u32::try_from(source).ok().and_then(Handle::new);
+    let named = u32::try_from(source).ok().and_then(Handle::new);
+    let source = named.or_else(|| (source == 0).then(|| call.vm().handle()));
     let session =
         if call.is_none_or_nil(4) { call.vm().sessions.allocate() } else { session(call, 4)? };
     let payload = address::payload(call, 5)?;
