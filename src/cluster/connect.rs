@@ -70,7 +70,7 @@ impl Answers {
             Response::Ok { session, body } => (session, Payload::copy_of(body)),
             Response::Error { session, text } => {
                 // What went wrong there; the caller here sees only that the call failed.
-                if self.link.fail(&self.node, session) {
+                if self.link.fail(&self.node, self.attempt, session) {
                     self.log(&String::from_utf8_lossy(text));
                 }
                 return Ok(());
@@ -87,7 +87,7 @@ impl Answers {
             }
         };
         // Nobody waits when the call was over its deadline.
-        self.link.answer(&self.node, session, payload);
+        self.link.answer(&self.node, self.attempt, session, payload);
         Ok(())
     }
 }
