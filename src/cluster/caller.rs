@@ -259,7 +259,7 @@ impl LinkActor {
     /// then fail here.
     fn on_lost(&mut self) {
         if matches!(self.state, State::Up(..)) {
-            self.link.lose(&self.node, self.attempt);
+            self.link.lose(&self.node, self.attempt, |_| {});
             self.forget();
             self.state = State::Idle;
         }
@@ -304,7 +304,7 @@ impl LinkActor {
                 self.log(&format!("Close cluster sender [{name}] ({old}): it is at {shown} now"));
                 self.flush_to(&channel);
                 channel.close();
-                self.link.lose(&self.node, self.attempt);
+                self.link.lose(&self.node, self.attempt, |_| {});
                 self.forget();
             }
             State::Unresolved if target.is_some() => {
@@ -487,6 +487,6 @@ impl Drop for LinkActor {
         if let State::Up(_, channel) = &self.state {
             channel.close();
         }
-        self.link.lose(&self.node, self.attempt);
+        self.link.lose(&self.node, self.attempt, |_| {});
     }
 }

@@ -109,13 +109,15 @@ impl Receiver for Answers {
     }
 
     fn on_end(&mut self, _stream: &Arc<Stream>, end: End) {
-        let failed = self.link.lose(&self.node, self.attempt);
-        if !self.refused && !matches!(end, End::Closed | End::Lingered) {
-            let (name, address) = (&self.link.name, &self.address);
-            self.log(&format!(
-                "cluster node [{name}] ({address}): connection lost ({end}); {failed} calls failed"
-            ));
-        }
+        self.link.lose(&self.node, self.attempt, |failed| {
+            if !self.refused && !matches!(end, End::Closed | End::Lingered) {
+                let (name, address) = (&self.link.name, &self.address);
+                self.log(&format!(
+                    "cluster node [{name}] ({address}): connection lost ({end}); {failed} calls \
+                     failed"
+                ));
+            }
+        });
         self.link.post(&self.node, Event::Lost(self.attempt));
     }
 }

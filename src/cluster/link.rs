@@ -138,8 +138,9 @@ impl Link {
         self.calls().up = Some(attempt);
     }
 
-    /// The connection of an attempt is gone: its calls fail. Answers how many.
-    pub(super) fn lose(&self, node: &Node, attempt: u64) -> usize {
+    /// The connection of an attempt is gone: its calls fail. `tell` is told how many before they
+    /// are, so that the log has the cause before whoever called can go on.
+    pub(super) fn lose(&self, node: &Node, attempt: u64, tell: impl FnOnce(usize)) {
         let lost = {
             let mut calls = self.calls();
             if calls.up == Some(attempt) {
@@ -149,9 +150,9 @@ impl Link {
                 HashMap::new()
             }
         };
+        tell(lost.len());
         for call in lost.values() {
             node.answer_with_error(Some(call.source), call.session, self.service.handle);
         }
-        lost.len()
     }
 }
