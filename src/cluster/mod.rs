@@ -20,6 +20,7 @@ mod listener;
 mod nodes;
 mod proxy;
 pub mod request;
+pub mod secure;
 mod settings;
 
 use std::collections::HashMap;
@@ -35,6 +36,7 @@ use nodes::Names;
 
 pub use listener::ListenError;
 pub use nodes::Target;
+pub use secure::{Security, TlsFiles};
 pub use settings::Settings;
 
 /// Most peers that a node can know; names of nodes may come from scripts.
