@@ -5,8 +5,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::link_security::{ClusterSecret, ClusterTls};
 use super::error::ConfigError;
+use super::link_security::{ClusterSecret, ClusterTls};
 use super::settings::Reader;
 
 /// Seconds that a peer may be silent: the probes of TCP count in seconds.

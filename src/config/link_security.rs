@@ -64,7 +64,8 @@ impl ClusterSecret {
         if bytes.len() < SHORTEST_SECRET {
             let value = file.as_ref().map_or("(hidden)".to_owned(), |_| assigned.shown());
             let found = bytes.len();
-            let expected = format!("at least {SHORTEST_SECRET} bytes, got {found}; or \"file:PATH\"");
+            let expected =
+                format!("at least {SHORTEST_SECRET} bytes, got {found}; or \"file:PATH\"");
             return Err(refuse(value, expected));
         }
         Ok(Some(Self { bytes, file }))
@@ -112,7 +113,8 @@ impl ClusterTls {
             let forgotten = FILES.iter().zip(&named).find(|(_, path)| path.is_some());
             return match forgotten {
                 Some((key, _)) if reader.assigned("cluster_tls").is_none() => {
-                    Err(reader.refuse(key, "`cluster_tls = true` or `cluster_tls = false` beside it"))
+                    Err(reader
+                        .refuse(key, "`cluster_tls = true` or `cluster_tls = false` beside it"))
                 }
                 _ => Ok(None),
             };
@@ -200,7 +202,10 @@ mod tests {
         assert_eq!(tls.authorities, std::path::Path::new("a.pem"));
         assert_eq!(keys(&format!("{files}cluster_tls = false")).unwrap().tls, None);
         let error = keys(files).unwrap_err();
-        assert!(error.contains(":1: cluster_certfile = \"c.pem\" (expected `cluster_tls"), "{error}");
+        assert!(
+            error.contains(":1: cluster_certfile = \"c.pem\" (expected `cluster_tls"),
+            "{error}"
+        );
         let error = keys("cluster_ca = 'a'\ncluster_tls = true").unwrap_err();
         assert!(error.contains(":2: cluster_tls = true (expected cluster_certfile"), "{error}");
     }

@@ -110,7 +110,8 @@ impl Caller {
     /// Begins: appends the hello to `out`. A nonce is used once.
     pub fn new(terms: Terms, nonce: [u8; NONCE], name: &[u8], out: &mut Vec<u8>) -> Self {
         let name = name[..name.len().min(LONGEST_NAME)].to_vec();
-        encode_greeting(out, Greeting::Hello { nonce: &nonce, name: &name });
+        let proofs = terms.secret.is_some();
+        encode_greeting(out, Greeting::Hello { proofs, nonce: &nonce, name: &name });
         Self { terms, nonce, name, state: CallerState::Called }
     }
 
@@ -198,10 +199,21 @@ impl Listener {
         let state = std::mem::replace(&mut self.state, ListenerState::Over);
         let greeting = decode_greeting(content)?;
         match (state, greeting) {
-            (ListenerState::Silent, Greeting::Hello { nonce, name }) => {
-                let Some(Secret(key)) = &self.terms.secret else {
-                    encode_greeting(out, Greeting::Accepted);
-                    return Ok(true);
+            (ListenerState::Silent, Greeting::Hello { proofs, nonce, name }) => {
+                let key = match (&self.terms.secret, proofs) {
+                    (Some(Secret(key)), true) => key,
+                    (None, false) => {
+                        encode_greeting(out, Greeting::Accepted);
+                        return Ok(true);
+                    }
+                    (Some(_), false) => {
+                        refuse(out, Reason::SecretWanted);
+                        return Err(Refusal::PeerHasNoSecret);
+                    }
+                    (None, true) => {
+                        refuse(out, Reason::NoSecret);
+                        return Err(Refusal::NoSecret);
+                    }
                 };
                 let transcript =
                     |label| transcript(label, nonce, &self.nonce, self.terms.binding, name);
@@ -215,9 +227,11 @@ impl Listener {
                 Err(Refusal::Version(version))
             }
             (ListenerState::Challenged(wanted), Greeting::Proof(proof)) => {
-                let proven = self.terms.secret.as_ref().is_some_and(|Secret(key)| {
-                    hmac::verify(key, &wanted, proof).is_ok()
-                });
+                let proven = self
+                    .terms
+                    .secret
+                    .as_ref()
+                    .is_some_and(|Secret(key)| hmac::verify(key, &wanted, proof).is_ok());
                 if !proven {
                     refuse(out, Reason::WrongProof);
                     return Err(Refusal::WrongProof { bound: self.terms.binding.is_some() });

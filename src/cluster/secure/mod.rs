@@ -162,10 +162,8 @@ impl Tls {
             verify: true,
             certificate: Some(files.own.clone()),
         };
-        let server = ServerOptions {
-            certificates: vec![files.own],
-            client_roots: Some(files.authorities),
-        };
+        let server =
+            ServerOptions { certificates: vec![files.own], client_roots: Some(files.authorities) };
         Ok(Self {
             client: ClientSettings::new(client, Arc::clone(notice))?,
             server: ServerSettings::new(server, Arc::clone(notice))?,

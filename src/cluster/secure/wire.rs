@@ -193,9 +193,7 @@ impl<'a> Wire<'a> {
         hint: &str,
     ) -> Result<Opened, String> {
         match ended {
-            Some(Ok(())) => {
-                Ok(Opened { session: self.session.map(Arc::new), first: self.plain })
-            }
+            Some(Ok(())) => Ok(Opened { session: self.session.map(Arc::new), first: self.plain }),
             Some(Err(Failure::Silent(why))) => Err(format!("{why}{hint}")),
             Some(Err(Failure::Known(why))) => {
                 if self.told {

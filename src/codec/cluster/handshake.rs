@@ -24,7 +24,7 @@ const ACCEPTED: u8 = 0x13;
 const REFUSED: u8 = 0x14;
 
 /// Most bytes of a frame of the handshake, without its length: a hello with the longest name.
-pub const LONGEST_GREETING: usize = 2 + NONCE + LONGEST_NAME;
+pub const LONGEST_GREETING: usize = 3 + NONCE + LONGEST_NAME;
 
 /// First bytes of the frames of a peer that knows of no handshake.
 const REQUESTS: &[u8] = &[0x00, 0x01, 0x02, 0x03, 0x04, 0x41, 0x80, 0x81, 0xc1];
@@ -45,6 +45,8 @@ const SHOWN: usize = 16;
 pub enum Greeting<'a> {
     /// Whoever connected begins.
     Hello {
+        /// Whether both sides are to prove that they know a secret.
+        proofs: bool,
         /// Its nonce.
         nonce: &'a [u8; NONCE],
         /// What it calls itself; for the log.
@@ -178,10 +180,11 @@ pub fn decode_greeting(content: &[u8]) -> Result<Greeting<'_>, NotGreeting> {
     let read = match kind {
         HELLO => match fields.split_first() {
             None => None,
-            Some((&HANDSHAKE_VERSION, fields)) => fields
+            Some((&HANDSHAKE_VERSION, [proofs @ 0..=1, fields @ ..])) => fields
                 .split_first_chunk()
                 .filter(|(_, name)| name.len() <= LONGEST_NAME)
-                .map(|(nonce, name)| Greeting::Hello { nonce, name }),
+                .map(|(nonce, name)| Greeting::Hello { proofs: *proofs == 1, nonce, name }),
+            Some((&HANDSHAKE_VERSION, _)) => None,
             Some((&version, _)) => Some(Greeting::Foreign { version }),
         },
         CHALLENGE => fields.split_first_chunk().and_then(|(nonce, proof)| {
@@ -208,8 +211,9 @@ pub fn encode_greeting(out: &mut Vec<u8>, greeting: Greeting<'_>) {
         fields.iter().for_each(|field| out.extend_from_slice(field));
     };
     match greeting {
-        Greeting::Hello { nonce, name } => {
-            put(HELLO, &[&[HANDSHAKE_VERSION], nonce, &name[..name.len().min(LONGEST_NAME)]]);
+        Greeting::Hello { proofs, nonce, name } => {
+            let name = &name[..name.len().min(LONGEST_NAME)];
+            put(HELLO, &[&[HANDSHAKE_VERSION, u8::from(proofs)], nonce, name]);
         }
         Greeting::Foreign { version } => put(HELLO, &[&[version]]),
         Greeting::Challenge { nonce, proof } => put(CHALLENGE, &[nonce, proof]),
@@ -233,9 +237,9 @@ mod tests {
     fn frames_are_read_as_they_were_written_and_never_before_their_end() {
         let (nonce, proof) = ([1; NONCE], [2; PROOF]);
         for greeting in [
-            Greeting::Hello { nonce: &nonce, name: b"a-1" },
-            Greeting::Hello { nonce: &nonce, name: b"" },
-            Greeting::Hello { nonce: &nonce, name: &[b'x'; LONGEST_NAME] },
+            Greeting::Hello { proofs: true, nonce: &nonce, name: b"a-1" },
+            Greeting::Hello { proofs: false, nonce: &nonce, name: b"" },
+            Greeting::Hello { proofs: true, nonce: &nonce, name: &[b'x'; LONGEST_NAME] },
             Greeting::Foreign { version: 2 },
             Greeting::Challenge { nonce: &nonce, proof: &proof },
             Greeting::Proof(&proof),
@@ -270,8 +274,10 @@ mod tests {
                 assert_eq!(decode_greeting(wrong), Err(expected));
             }
         }
-        let hello = frame(Greeting::Hello { nonce: &nonce, name: &[b'x'; LONGEST_NAME] });
-        for wrong in [&hello[2..3], &hello[2..2 + 1 + NONCE], &[&hello[2..], b"x"].concat()[..]] {
+        let name = &[b'x'; LONGEST_NAME];
+        let hello = &frame(Greeting::Hello { proofs: true, nonce: &nonce, name })[2..];
+        let asks_twice = [&hello[..2], &[2], &hello[3..]].concat();
+        for wrong in [&hello[..1], &hello[..2 + NONCE], &[hello, b"x"].concat()[..], &asks_twice] {
             assert!(matches!(decode_greeting(wrong), Err(NotGreeting::Size { kind: 0x10, .. })));
         }
     }
@@ -285,7 +291,7 @@ mod tests {
             (b"\x15\x03\x03", "the peer speaks TLS"),
             (b"\x00\x00", "not the handshake of a secured link: \"\\x00\\x00\""),
             (b"GET / HTTP/1.1\r\nHost", "secured link: \"GET / HTTP/1.1\\r\\n\""),
-            (b"\x01\x22\x10", "not the handshake"),
+            (b"\x01\x23\x10", "not the handshake"),
             (b"\x00\x01\x15", "not the handshake"),
         ] {
             let refused = split_greeting(bytes).unwrap_err().to_string();

@@ -100,7 +100,8 @@ fn what_a_refused_caller_sends_is_not_delivered() {
     // A request without waiting for anything, behind a hello that is fine.
     let mut hasty = Raw::connect(port);
     let mut bytes = Vec::new();
-    Caller::new(Terms::default(), [8; 32], b"hasty", &mut bytes);
+    let terms = Terms { secret: Some(Secret::new(b"guessed")), binding: None };
+    Caller::new(terms, [8; 32], b"hasty", &mut bytes);
     bytes.extend(request());
     hasty.socket.write_all(&bytes).unwrap();
     server.expect("refused, a plain peer: it sent a request (first byte 80)");

@@ -2,9 +2,7 @@
 
 use super::certificates::Authority;
 use super::relay::relay;
-use super::{
-    SECRET, client, client_that_tries, expect_calls, expect_refusal, folders, server,
-};
+use super::{SECRET, client, client_that_tries, expect_calls, expect_refusal, folders, server};
 use crate::support::Folder;
 
 const HERE: &str = "127.0.0.1";
@@ -138,9 +136,8 @@ fn a_secret_on_one_side_alone_is_named() {
     let (of_server, port) = server(&there, &authority.equip(&there, HERE, &authority));
     let config = authority.equip(&here, HERE, &authority);
     let caller = client(&here, &format!("{config}\n{SECRET}"), port);
-    // The listener asks for no more than TLS, and learns of the end of a link.
     expect_refusal(
-        (of_server, ""),
+        (of_server, "refused, the peer asks for a secret, and this node has none"),
         (caller, "failed: the peer asks for no secret: it has no cluster_secret"),
     );
 }
@@ -157,8 +154,11 @@ fn whoever_ends_tls_in_between_is_refused_by_the_secret() {
     let caller = client(&here, &format!("{config}\n{SECRET}"), relay(&between, port));
     expect_refusal(
         (of_server, "refused, wrong secret: the peer has another cluster_secret than this node"),
-        (caller, "failed: wrong secret: the peer's proof was not made with the cluster_secret of \
-                  this node and for this TLS session; attempt 1"),
+        (
+            caller,
+            "failed: wrong secret: the peer's proof was not made with the cluster_secret of \
+                  this node and for this TLS session; attempt 1",
+        ),
     );
 
     // Nothing else is wrong with it: without a secret it is one of the cluster.

@@ -111,7 +111,8 @@ fn a_caller_without_the_secret_is_refused_by_its_proof() {
 #[test]
 fn a_side_with_a_secret_refuses_one_without() {
     let (at_caller, at_listener) = run(terms(SECRET, None), terms(b"", None));
-    assert_eq!((at_caller, at_listener), (Err(Refusal::PeerHasNoSecret), Ok(true)));
+    assert_eq!(at_caller, Err(Refusal::PeerHasNoSecret));
+    assert_eq!(at_listener, Err(Refusal::NoSecret));
     let (at_caller, at_listener) = run(terms(b"", None), terms(SECRET, None));
     assert_eq!(at_caller, Err(Refusal::NoSecret));
     assert_eq!(at_listener, Err(Refusal::PeerHasNoSecret));
@@ -164,7 +165,10 @@ fn what_a_side_said_proves_nothing_when_it_comes_back() {
     // The listener's own proof as that of a caller who gave it the nonce it got.
     let mut listener = Listener::new(terms(SECRET, None), CALLER_NONCE);
     let (mut said, mut out) = (Vec::new(), Vec::new());
-    encode_greeting(&mut said, Greeting::Hello { nonce: &CALLER_NONCE, name: b"a-1" });
+    encode_greeting(
+        &mut said,
+        Greeting::Hello { proofs: true, nonce: &CALLER_NONCE, name: b"a-1" },
+    );
     listener.take(&only(&mut said), &mut out).unwrap();
     let challenge = only(&mut out);
     let Ok(Greeting::Challenge { proof, .. }) = decode_greeting(&challenge) else { panic!() };
@@ -207,7 +211,9 @@ fn frames_out_of_order_or_too_many_are_refused() {
             assert!(challenged.take(&proof, &mut out).is_err(), "it is over");
         }
     }
-    // An acceptance without a proof.
+    // An acceptance without a proof, and a proof that nobody asked for.
+    let mut trusting = dialog(terms(b"", None), terms(b"", None)).caller;
+    assert_eq!(trusting.take(&challenge, &mut out), Err(Refusal::NoSecret));
     assert_eq!(secured().caller.take(&accepted, &mut out), Err(Refusal::PeerHasNoSecret));
 }
 
@@ -233,7 +239,7 @@ fn a_frame_cut_short_is_refused() {
     for cut in 0..challenge.len() {
         assert!(secured().caller.take(&challenge[..cut], &mut out).is_err());
     }
-    for cut in 0..1 + 1 + NONCE {
+    for cut in 0..3 + NONCE {
         assert!(secured().listener.take(&whole.hello[..cut], &mut out).is_err());
     }
     assert!(out.is_empty());
