@@ -17,6 +17,7 @@ use crate::kernel::service::Idle;
 use crate::kernel::stop::END_LIMIT;
 use crate::kernel::{Clock, Kind, Launch, Message, Node, NodeOptions, Payload, Session};
 use crate::net::Io;
+use crate::net::socket::{SocketOptions, Sockets};
 use crate::sandbox::{self, Protected, Sandbox};
 use crate::vm::actor::LuaActor;
 use crate::vm::cache::Cache;
@@ -109,12 +110,18 @@ fn start_logger(node: &Arc<Node>, settings: &Settings) -> Result<(), BootError> 
 }
 
 fn factories(config: &Config, sandbox: Sandbox) -> HashMap<&'static str, Factory> {
+    let io = Arc::new(Io::new(config.settings.io_thread));
+    let sockets = SocketOptions {
+        nodelay: config.settings.tcp_nodelay,
+        send_limit: config.settings.socket_send_limit,
+    };
     let shared = Arc::new(Shared {
         cache: Cache::new(),
         arenas: Arc::default(),
         sandbox,
         paths: paths(config),
-        io: Arc::new(Io::new(config.settings.io_thread)),
+        sockets: Sockets::new(Arc::clone(&io), sockets),
+        io,
         library: &BUILTIN,
     });
     let lua: Factory = Box::new(move |node, service, arguments| {

@@ -2,3 +2,5 @@
 
 pub mod cluster;
 pub mod seri;
+pub mod socket_event;
+pub mod udp_address;

@@ -64,6 +64,8 @@ pub(super) const KEYS: &[Key] = &[
     // This node's own keys.
     Key::absent("sandbox"),
     Key::silent("io_thread", "1"),
+    Key::silent("tcp_nodelay", "true"),
+    Key::silent("socket_send_limit", "64"),
     Key::silent("stop_deadline", "10"),
     Key::silent("endless_warning", "5"),
 ];

@@ -19,6 +19,9 @@ const THREADS: RangeInclusive<u64> = 1..=1024;
 /// I/O threads that a node may have; more than processors gain nothing.
 const IO_THREADS: RangeInclusive<u64> = 1..=64;
 
+/// MiB that may wait to be sent on one socket: from what a warning needs to what fits no machine.
+const SEND_LIMIT: RangeInclusive<u64> = 2..=1 << 20;
+
 /// Node ids: the top eight bits of an address.
 const HARBORS: RangeInclusive<u64> = 0..=255;
 
@@ -35,6 +38,10 @@ pub struct Settings {
     pub thread: usize,
     /// Number of I/O threads.
     pub io_thread: usize,
+    /// Whether small writes on TCP go out at once.
+    pub tcp_nodelay: bool,
+    /// Bytes that may wait to be sent on one socket.
+    pub socket_send_limit: usize,
     /// Id of this node, placed in the top eight bits of its addresses; 0 is a node on its own.
     pub harbor: u8,
     /// First service: the kind of service, then its arguments.
@@ -107,6 +114,8 @@ impl Settings {
         let settings = Self {
             thread: reader.integer("thread", &THREADS)?,
             io_thread: reader.integer("io_thread", &IO_THREADS)?,
+            tcp_nodelay: reader.boolean("tcp_nodelay")?,
+            socket_send_limit: reader.integer::<usize>("socket_send_limit", &SEND_LIMIT)? << 20,
             harbor: reader.integer("harbor", &HARBORS)?,
             bootstrap: reader.words("bootstrap")?,
             daemon: reader.path("daemon"),
@@ -261,6 +270,8 @@ mod tests {
         let expected = Settings {
             thread: 8,
             io_thread: 1,
+            tcp_nodelay: true,
+            socket_send_limit: 64 << 20,
             harbor: 1,
             bootstrap: "snlua bootstrap".to_owned(),
             daemon: None,

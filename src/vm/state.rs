@@ -22,6 +22,7 @@ use super::{
 };
 use crate::kernel::{Node, Service};
 use crate::net::Io;
+use crate::net::socket::Sockets;
 use crate::sandbox::{Policy, Protected, Sandbox};
 
 /// What all Lua services of a node have in common.
@@ -34,6 +35,8 @@ pub struct Shared {
     pub sandbox: Sandbox,
     /// The I/O threads.
     pub io: Arc<Io>,
+    /// The sockets.
+    pub sockets: Arc<Sockets>,
     /// Where scripts and modules are found.
     pub paths: Paths,
     /// The modules that are built in.
