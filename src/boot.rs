@@ -10,7 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::bindings::BUILTIN;
-use crate::config::{Config, Settings};
+use crate::cluster::{self, Cluster};
+use crate::config::{ClusterKeys, Config, Settings};
 use crate::kernel::log::Logger;
 use crate::kernel::node::Factory;
 use crate::kernel::service::Idle;
@@ -18,6 +19,7 @@ use crate::kernel::stop::END_LIMIT;
 use crate::kernel::{Clock, Kind, Launch, Message, Node, NodeOptions, Payload, Session};
 use crate::net::Io;
 use crate::net::socket::{SocketOptions, Sockets};
+use crate::process;
 use crate::sandbox::{self, Protected, Sandbox};
 use crate::vm::actor::LuaActor;
 use crate::vm::cache::Cache;
@@ -120,6 +122,7 @@ fn factories(config: &Config, sandbox: Sandbox) -> HashMap<&'static str, Factory
         arenas: Arc::default(),
         sandbox,
         paths: paths(config),
+        cluster: Cluster::new(Arc::clone(&io), cluster_settings(&config.settings.cluster_keys)),
         sockets: Sockets::new(Arc::clone(&io), sockets),
         io,
         library: &BUILTIN,
@@ -142,6 +145,18 @@ fn factories(config: &Config, sandbox: Sandbox) -> HashMap<&'static str, Factory
     // node that is alone too. It keeps its place, so that addresses and log are the same.
     let harbor: Factory = Box::new(|_, _, _| Ok(Launch { actor: Box::new(Idle), first: None }));
     HashMap::from([("snlua", lua), ("logger", logger), ("harbor", harbor)])
+}
+
+fn cluster_settings(keys: &ClusterKeys) -> cluster::Settings {
+    let allowed = |names: &Vec<String>| names.iter().map(|name| name.as_bytes().into()).collect();
+    cluster::Settings {
+        node_name: process::node_name().into(),
+        dead_after: keys.dead_after,
+        connect_limit: keys.connect_limit,
+        call_limit: Some(keys.call_limit).filter(|limit| !limit.is_zero()),
+        message_limit: keys.message_limit,
+        allowed: keys.allow.as_ref().map(allowed),
+    }
 }
 
 fn paths(config: &Config) -> Paths {

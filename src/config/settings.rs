@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::assignment::{Assignment, Assignments, Kind};
+use super::cluster::ClusterKeys;
 use super::error::{ConfigError, Place};
 use super::keys::{self, DefaultValue};
 
@@ -74,6 +75,8 @@ pub struct Settings {
     pub logpath: Option<PathBuf>,
     /// File with the addresses of the cluster's nodes.
     pub cluster: Option<PathBuf>,
+    /// More about the cluster.
+    pub cluster_keys: ClusterKeys,
     /// Address at which this node serves as master.
     pub standalone: Option<String>,
     /// Address of the master to connect to.
@@ -132,6 +135,7 @@ impl Settings {
             snax: reader.optional("snax").map(SearchPath),
             logpath: reader.path("logpath"),
             cluster: reader.path("cluster"),
+            cluster_keys: ClusterKeys::read(&reader)?,
             standalone: reader.text("standalone")?,
             master: reader.text("master")?,
             address: reader.text("address")?,
@@ -146,7 +150,7 @@ impl Settings {
     }
 }
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     assignments: &'a Assignments,
 }
 
@@ -175,7 +179,7 @@ impl Reader<'_> {
         Some(OsString::from_vec(self.optional(key)?).into())
     }
 
-    fn text(&self, key: &str) -> Result<Option<String>, ConfigError> {
+    pub(super) fn text(&self, key: &str) -> Result<Option<String>, ConfigError> {
         let text = self.optional(key).map(String::from_utf8).transpose();
         text.map_err(|_| self.refuse(key, "UTF-8 text"))
     }
@@ -189,7 +193,7 @@ impl Reader<'_> {
         Ok(text)
     }
 
-    fn boolean(&self, key: &str) -> Result<bool, ConfigError> {
+    pub(super) fn boolean(&self, key: &str) -> Result<bool, ConfigError> {
         match self.bytes(key).as_slice() {
             b"true" => Ok(true),
             b"false" => Ok(false),
@@ -197,7 +201,11 @@ impl Reader<'_> {
         }
     }
 
-    fn integer<T>(&self, key: &str, range: &RangeInclusive<u64>) -> Result<T, ConfigError>
+    pub(super) fn integer<T>(
+        &self,
+        key: &str,
+        range: &RangeInclusive<u64>,
+    ) -> Result<T, ConfigError>
     where
         T: TryFrom<u64>,
     {
@@ -210,7 +218,11 @@ impl Reader<'_> {
         number.ok_or_else(|| self.refuse(key, &format!("{}..={}", range.start(), range.end())))
     }
 
-    fn seconds(&self, key: &str, range: &RangeInclusive<f64>) -> Result<Duration, ConfigError> {
+    pub(super) fn seconds(
+        &self,
+        key: &str,
+        range: &RangeInclusive<f64>,
+    ) -> Result<Duration, ConfigError> {
         let bytes = self.bytes(key);
         let number = str::from_utf8(&bytes).unwrap_or_default().trim().parse().ok();
         // A range contains neither infinity nor "not a number".
@@ -238,7 +250,7 @@ impl Reader<'_> {
         path
     }
 
-    fn refuse(&self, key: &str, expected: &str) -> ConfigError {
+    pub(super) fn refuse(&self, key: &str, expected: &str) -> ConfigError {
         let (key, expected) = (key.to_owned(), expected.to_owned());
         match self.assigned(&key) {
             Some(assignment) => {
@@ -288,6 +300,14 @@ mod tests {
             snax: None,
             logpath: None,
             cluster: None,
+            cluster_keys: ClusterKeys {
+                dead_after: Duration::from_secs(15),
+                connect_limit: Duration::from_secs(5),
+                call_limit: Duration::ZERO,
+                message_limit: 64 << 20,
+                allow: None,
+                watch: true,
+            },
             standalone: None,
             master: None,
             address: None,

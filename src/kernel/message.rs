@@ -125,6 +125,7 @@ pub struct Payload(Storage);
 enum Storage {
     Inline { length: u8, bytes: [u8; INLINE_CAPACITY] },
     Block(Block),
+    Vector(Vec<u8>),
 }
 
 impl Payload {
@@ -143,6 +144,15 @@ impl Payload {
             Self(Storage::Inline { length, bytes: inline })
         } else {
             Self(Storage::Block(Block::copy_of(bytes)))
+        }
+    }
+
+    /// A payload of the bytes of a vector, which are not copied.
+    pub fn from_vec(bytes: Vec<u8>) -> Self {
+        if bytes.len() <= INLINE_CAPACITY {
+            Self::copy_of(&bytes)
+        } else {
+            Self(Storage::Vector(bytes))
         }
     }
 
@@ -190,6 +200,7 @@ impl Payload {
         let block = match self.0 {
             Storage::Inline { length: 0, .. } => return (std::ptr::null_mut(), 0),
             Storage::Inline { length, bytes } => Block::copy_of(&bytes[..usize::from(length)]),
+            Storage::Vector(bytes) => Block::copy_of(&bytes),
             Storage::Block(block) => block,
         };
         let block = std::mem::ManuallyDrop::new(block);
@@ -202,6 +213,7 @@ impl Payload {
         match &self.0 {
             Storage::Inline { length, bytes } => &bytes[..usize::from(*length)],
             Storage::Block(block) => block.as_slice(),
+            Storage::Vector(bytes) => bytes,
         }
     }
 

@@ -13,8 +13,9 @@ mod pump;
 pub mod socket;
 pub mod stream;
 pub mod tcp;
+pub mod tls;
 
 pub use address::Address;
 pub use chunk::Chunk;
 pub use io::Io;
-pub use stream::{End, Flow, Priority, Receiver, Stream};
+pub use stream::{End, Ended, Flow, Priority, Receiver, Stream};

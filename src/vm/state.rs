@@ -20,6 +20,7 @@ use super::thread::Threads;
 use super::{
     Callback, Current, LATE_LIBRARIES, References, STOCK, Vm, VmPointer, Wake, interrupt, layout,
 };
+use crate::cluster::Cluster;
 use crate::kernel::{Node, Service};
 use crate::net::Io;
 use crate::net::socket::Sockets;
@@ -35,6 +36,8 @@ pub struct Shared {
     pub sandbox: Sandbox,
     /// The I/O threads.
     pub io: Arc<Io>,
+    /// Other nodes.
+    pub cluster: Arc<Cluster>,
     /// The sockets.
     pub sockets: Arc<Sockets>,
     /// Where scripts and modules are found.

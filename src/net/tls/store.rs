@@ -1,0 +1,82 @@
+//! The settings in use by a node, so that connections with the same options share them.
+//!
+//! Invariant: no lock is held while files are read.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{ClientOptions, ClientSettings, Notice, Roots, ServerOptions, ServerSettings};
+
+/// Settings kept of a kind. Only a program that makes up file names reaches it; then all are read
+/// anew when they are used next.
+const KEPT: usize = 256;
+
+/// The settings in use by a node.
+pub struct Store {
+    defaults: ClientOptions,
+    notice: Notice,
+    clients: Mutex<HashMap<ClientOptions, Arc<ClientSettings>>>,
+    servers: Mutex<HashMap<ServerOptions, Arc<ServerSettings>>>,
+}
+
+impl Store {
+    /// A store whose clients connect with `defaults` if nothing else is asked for. `notice` gets
+    /// lines for the log.
+    pub fn new(defaults: ClientOptions, notice: Notice) -> Self {
+        Self { defaults, notice, clients: Mutex::default(), servers: Mutex::default() }
+    }
+
+    /// How the node connects by its config.
+    pub const fn defaults(&self) -> &ClientOptions {
+        &self.defaults
+    }
+
+    /// The settings for `options`, which are made when they are asked for first.
+    ///
+    /// # Errors
+    /// As `ClientSettings::new`.
+    pub fn client(&self, options: &ClientOptions) -> Result<Arc<ClientSettings>, String> {
+        find(&self.clients, options, || {
+            ClientSettings::new(options.clone(), Arc::clone(&self.notice)).map_err(|error| {
+                let by_system = options.verify && options.roots == Roots::System;
+                if by_system { format!("{error} (config key tls_ca)") } else { error }
+            })
+        })
+    }
+
+    /// The settings for `options`, which are made when they are asked for first.
+    ///
+    /// # Errors
+    /// As `ServerSettings::new`.
+    pub fn server(&self, options: &ServerOptions) -> Result<Arc<ServerSettings>, String> {
+        find(&self.servers, options, || {
+            ServerSettings::new(options.clone(), Arc::clone(&self.notice))
+        })
+    }
+}
+
+fn find<K: Clone + Eq + Hash, V>(
+    all: &Mutex<HashMap<K, Arc<V>>>,
+    key: &K,
+    make: impl FnOnce() -> Result<V, String>,
+) -> Result<Arc<V>, String> {
+    let lock = || all.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(found) = lock().get(key) {
+        return Ok(Arc::clone(found));
+    }
+    let made = Arc::new(make()?);
+    let mut all = lock();
+    if all.len() >= KEPT {
+        all.clear();
+    }
+    // Another thread may have been faster; both use its settings then.
+    Ok(Arc::clone(all.entry(key.clone()).or_insert(made)))
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "TLS settings with {:?}", self.defaults)
+    }
+}
