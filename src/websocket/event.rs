@@ -32,8 +32,6 @@ pub enum Event {
     Ping(Bytes),
     /// A pong.
     Pong(Bytes),
-    /// So many bytes wait for the peer, who reads slowly; 0 when it has caught up.
-    Waiting(usize),
     /// The end; nothing follows.
     Closed(Closed),
 }
@@ -43,7 +41,7 @@ impl Event {
     pub fn size(&self) -> usize {
         let held = match self {
             Self::Message(_, bytes) | Self::Ping(bytes) | Self::Pong(bytes) => bytes.len(),
-            Self::Open { .. } | Self::Waiting(_) | Self::Closed(_) => 0,
+            Self::Open { .. } | Self::Closed(_) => 0,
         };
         held + size_of::<Self>()
     }

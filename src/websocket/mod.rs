@@ -13,6 +13,7 @@ pub mod event;
 pub mod frame;
 pub mod handshake;
 pub mod limits;
+pub mod socket;
 
 pub use connection::{Connection, Transport, Wake};
 pub use deadlines::Deadlines;
