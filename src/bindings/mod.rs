@@ -11,6 +11,7 @@ mod profile;
 mod require;
 mod skynet;
 mod skynet_coroutine;
+mod socket;
 mod standard;
 
 pub use library::BUILTIN;
