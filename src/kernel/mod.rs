@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod delivery;
+pub mod driver;
 mod ended;
 pub mod handle;
 pub mod log;

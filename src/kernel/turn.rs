@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use super::driver::Driver;
 use super::handle::Handle;
 use super::message::Kind;
 use super::node::Node;
@@ -20,6 +21,11 @@ use super::service::{Inbox, OVERLOAD_WARNING, Service};
 const TURN: usize = 128;
 
 impl Node {
+    /// Says what idle workers wait in; without it they just sleep.
+    pub fn set_driver(&self, driver: Arc<dyn Driver>) {
+        self.scheduler.set_driver(driver);
+    }
+
     pub(super) fn spawn_worker(self: &Arc<Self>, seat: usize) {
         let node = Arc::clone(self);
         self.spawn(&format!("worker {seat}"), move || {
