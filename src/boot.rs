@@ -25,6 +25,7 @@ use crate::vm::actor::LuaActor;
 use crate::vm::cache::Cache;
 use crate::vm::interrupt;
 use crate::vm::state::{Paths, Shared};
+use crate::websocket;
 
 /// The last folders of the path of skynet's own loader. A configuration that names it means the
 /// loader that is built in here.
@@ -125,6 +126,7 @@ fn factories(config: &Config, sandbox: Sandbox, io: Arc<Io>) -> HashMap<&'static
         paths: paths(config),
         cluster: Cluster::new(Arc::clone(&io), cluster_settings(&config.settings.cluster_keys)),
         sockets: Sockets::new(Arc::clone(&io), sockets),
+        websockets: (websocket::Deadlines::new(Arc::clone(&io)), websocket_limits(&config.settings)),
         io,
         library: &BUILTIN,
     });
@@ -146,6 +148,19 @@ fn factories(config: &Config, sandbox: Sandbox, io: Arc<Io>) -> HashMap<&'static
     // node that is alone too. It keeps its place, so that addresses and log are the same.
     let harbor: Factory = Box::new(|_, _, _| Ok(Launch { actor: Box::new(Idle), first: None }));
     HashMap::from([("snlua", lua), ("logger", logger), ("harbor", harbor)])
+}
+
+fn websocket_limits(settings: &Settings) -> websocket::Limits {
+    let keys = &settings.websocket_keys;
+    websocket::Limits {
+        frame: keys.frame << 10,
+        message: keys.message << 10,
+        write: keys.write << 10,
+        handshake: keys.handshake,
+        close: keys.close,
+        ping: keys.ping,
+        accept_unmasked: keys.accept_unmasked,
+    }
 }
 
 fn cluster_settings(keys: &ClusterKeys) -> cluster::Settings {

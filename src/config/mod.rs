@@ -13,12 +13,14 @@ mod settings;
 mod suggest;
 mod text;
 mod trace;
+mod websocket;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use self::assignment::{Assignment, Assignments};
 pub use self::cluster::ClusterKeys;
+pub use self::websocket::WebSocketKeys;
 pub use self::error::{ConfigError, Place};
 use self::keys::DefaultValue;
 pub use self::settings::{SearchPath, Settings};
