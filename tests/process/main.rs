@@ -14,3 +14,4 @@ mod starts;
 mod stops;
 mod support;
 mod vectors;
+mod websocket;
