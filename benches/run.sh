@@ -10,7 +10,7 @@ skynet=${1:?usage: run.sh SKYNET [BENCH...]}
 shift
 node=${NODE:-../target/release/node}
 rounds=${ROUNDS:-5}
-plain="call_pingpong call_concurrent call_many send_flood send_burst call_payload ring yield spawn timers start_time"
+plain="call_pingpong call_concurrent call_many send_flood send_burst call_payload ring yield spawn timers start_time gate_echo"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

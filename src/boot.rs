@@ -126,7 +126,10 @@ fn factories(config: &Config, sandbox: Sandbox, io: Arc<Io>) -> HashMap<&'static
         paths: paths(config),
         cluster: Cluster::new(Arc::clone(&io), cluster_settings(&config.settings.cluster_keys)),
         sockets: Sockets::new(Arc::clone(&io), sockets),
-        websockets: (websocket::Deadlines::new(Arc::clone(&io)), websocket_limits(&config.settings)),
+        websockets: (
+            websocket::Deadlines::new(Arc::clone(&io)),
+            websocket_limits(&config.settings),
+        ),
         io,
         library: &BUILTIN,
     });

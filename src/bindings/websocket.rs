@@ -197,18 +197,13 @@ fn limits(call: &mut Call, index: c_int, is_client: bool) -> (Limits, bool) {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
     let bytes = |number: f64| number as usize;
     let time = |number: f64| Duration::try_from_secs_f64(number).unwrap_or(Duration::MAX / 4);
-    for (place, limit) in [
-        (1, &mut limits.frame),
-        (2, &mut limits.message),
-        (3, &mut limits.write),
-    ] {
+    for (place, limit) in [(1, &mut limits.frame), (2, &mut limits.message), (3, &mut limits.write)]
+    {
         *limit = number(call, index, place).map_or(*limit, bytes);
     }
-    for (place, limit) in [
-        (4, &mut limits.handshake),
-        (5, &mut limits.close),
-        (6, &mut limits.ping),
-    ] {
+    for (place, limit) in
+        [(4, &mut limits.handshake), (5, &mut limits.close), (6, &mut limits.ping)]
+    {
         *limit = number(call, index, place).map_or(*limit, time);
     }
     limits.accept_unmasked = truth(call, index, 7).unwrap_or(limits.accept_unmasked);

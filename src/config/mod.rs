@@ -20,10 +20,10 @@ use std::path::{Path, PathBuf};
 
 use self::assignment::{Assignment, Assignments};
 pub use self::cluster::ClusterKeys;
-pub use self::websocket::WebSocketKeys;
 pub use self::error::{ConfigError, Place};
 use self::keys::DefaultValue;
 pub use self::settings::{SearchPath, Settings};
+pub use self::websocket::WebSocketKeys;
 
 /// A config that has been read and found good.
 #[derive(Debug, Clone, PartialEq, Eq)]

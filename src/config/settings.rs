@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use super::assignment::{Assignment, Assignments, Kind};
 use super::cluster::ClusterKeys;
-use super::websocket::WebSocketKeys;
 use super::error::{ConfigError, Place};
 use super::keys::{self, DefaultValue};
+use super::websocket::WebSocketKeys;
 
 /// Worker threads that a node may have; skynet's own limits.
 const THREADS: RangeInclusive<u64> = 1..=1024;

@@ -335,7 +335,11 @@ impl Connection {
                 state.phase = Phase::Open;
                 state.since = self.deadlines.now();
                 let next = state.deadline(&self.limits);
-                if head.len() > length { self.receive(state, &head[length..]).or(next) } else { next }
+                if head.len() > length {
+                    self.receive(state, &head[length..]).or(next)
+                } else {
+                    next
+                }
             }
             Err(closed) => {
                 state.finish(closed);

@@ -99,8 +99,11 @@ mod tests {
         let payload: Vec<u8> = (0..29).collect();
         let frame = encoded(&payload, Some([1, 2, 3, 4]));
         assert_eq!(frame[..6], [0x82, 0x80 | 29, 1, 2, 3, 4]);
-        let plain: Vec<u8> =
-            frame[6..].iter().enumerate().map(|(index, byte)| byte ^ [1, 2, 3, 4][index % 4]).collect();
+        let plain: Vec<u8> = frame[6..]
+            .iter()
+            .enumerate()
+            .map(|(index, byte)| byte ^ [1, 2, 3, 4][index % 4])
+            .collect();
         assert_eq!(plain, payload);
     }
 

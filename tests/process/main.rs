@@ -10,6 +10,7 @@ mod leaks;
 mod library;
 mod logs;
 mod scripts;
+mod sockets;
 mod starts;
 mod stops;
 mod support;

@@ -130,7 +130,7 @@ impl Node {
     }
 
     /// Its process.
-    pub(crate) fn id(&self) -> u32 {
+    pub(crate) fn process(&self) -> u32 {
         self.child.id()
     }
 

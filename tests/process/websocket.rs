@@ -91,7 +91,8 @@ fn run_client(program: &str, file: &str, port: u16) {
     // Where Debian's package puts the modules of Node.js.
     let modules = std::env::var("NODE_PATH").unwrap_or_else(|_| "/usr/share/nodejs".to_owned());
     let mut command = Command::new(program);
-    let output = command.arg(file).arg(port.to_string()).env("NODE_PATH", modules).output().unwrap();
+    let output =
+        command.arg(file).arg(port.to_string()).env("NODE_PATH", modules).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.trim() == "ok", "{program}: {said}{errors}");
@@ -120,7 +121,8 @@ fn the_library_ws_of_node_js_agrees() {
     server.node.expect("on_close 1002");
 }
 
-const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+const REQUEST: &[u8] =
+    b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
 fn raw(port: u16) -> TcpStream {
@@ -174,12 +176,12 @@ fn round(port: u16) {
 }
 
 fn descriptors(server: &Server) -> usize {
-    fs::read_dir(format!("/proc/{}/fd", server.node.id())).unwrap().count()
+    fs::read_dir(format!("/proc/{}/fd", server.node.process())).unwrap().count()
 }
 
 /// Resident memory in KiB.
 fn memory(server: &Server) -> usize {
-    let status = fs::read_to_string(format!("/proc/{}/status", server.node.id())).unwrap();
+    let status = fs::read_to_string(format!("/proc/{}/status", server.node.process())).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }

@@ -53,7 +53,10 @@ fn what_is_sent_is_one_write_and_readable_by_the_other_side() {
 fn a_mask_of_the_script_is_used() {
     let client = Side::client(Limits::DEFAULT);
     client.connection.send(Kind::Binary, b"abcd", Some([1, 2, 3, 4])).unwrap();
-    assert_eq!(client.take_written(), [0x82, 0x84, 1, 2, 3, 4, b'a' ^ 1, b'b' ^ 2, b'c' ^ 3, b'd' ^ 4]);
+    assert_eq!(
+        client.take_written(),
+        [0x82, 0x84, 1, 2, 3, 4, b'a' ^ 1, b'b' ^ 2, b'c' ^ 3, b'd' ^ 4]
+    );
 }
 
 #[test]
@@ -69,8 +72,11 @@ fn control_frames_between_the_parts_of_a_message_do_not_end_it() {
     ] {
         side.connection.feed(&frame);
     }
-    let expected =
-        [Event::Ping(b"ping".to_vec().into()), Event::Pong(b"pong".to_vec().into()), text("one two three")];
+    let expected = [
+        Event::Ping(b"ping".to_vec().into()),
+        Event::Pong(b"pong".to_vec().into()),
+        text("one two three"),
+    ];
     assert_eq!(side.events(), expected);
     assert_eq!(side.take_written(), plain(0x8a, b"ping"), "a pong has the payload of its ping");
 }
@@ -80,7 +86,10 @@ fn every_ping_is_answered_also_the_longest() {
     let side = server();
     let long = vec![7; 125];
     side.connection.feed(&[masked(0x89, b""), masked(0x89, &long), masked(0x89, b"c")].concat());
-    assert_eq!(side.take_written(), [plain(0x8a, b""), plain(0x8a, &long), plain(0x8a, b"c")].concat());
+    assert_eq!(
+        side.take_written(),
+        [plain(0x8a, b""), plain(0x8a, &long), plain(0x8a, b"c")].concat()
+    );
 }
 
 #[test]

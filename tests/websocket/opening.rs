@@ -60,7 +60,10 @@ fn a_client_gives_up_a_server_that_does_not_answer_or_refuses() {
     let leaving = ask();
     leaving.connection.feed(b"HTTP/1.1 500 Oops\r\n\r\nbody without a length");
     leaving.connection.ended("closed by the peer");
-    assert_eq!(leaving.end().reason, "websocket handshake error: code[500] info:body without a length");
+    assert_eq!(
+        leaving.end().reason,
+        "websocket handshake error: code[500] info:body without a length"
+    );
 }
 
 #[test]

@@ -143,7 +143,9 @@ impl Side {
         let end = self.end();
         assert_eq!((end.how, end.code), (How::Failed, Some(code)), "{end:?}");
         let frame = self.take_written();
-        let [0x88, length, rest @ ..] = frame.as_slice() else { panic!("no close frame: {frame:?}") };
+        let [0x88, length, rest @ ..] = frame.as_slice() else {
+            panic!("no close frame: {frame:?}")
+        };
         assert_eq!(usize::from(*length), rest.len());
         assert_eq!(rest[..2], code.to_be_bytes());
         assert!(self.closed().is_none(), "it is still read, so that the peer gets the close frame");

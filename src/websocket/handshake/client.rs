@@ -32,7 +32,11 @@ const OURS: [&str; 4] = ["upgrade", "connection", "sec-websocket-key", "sec-webs
 ///
 /// # Errors
 /// When a header is one of the handshake's own, or none of HTTP.
-pub fn request(host: &str, url: &str, more: &[(Vec<u8>, Vec<u8>)]) -> Result<(Vec<u8>, Asked), String> {
+pub fn request(
+    host: &str,
+    url: &str,
+    more: &[(Vec<u8>, Vec<u8>)],
+) -> Result<(Vec<u8>, Asked), String> {
     let key = generate_key();
     let is_clean = |text: &[u8]| text.iter().all(|byte| *byte > b' ' && *byte != 0x7f);
     if !is_clean(url.as_bytes()) || !url.starts_with('/') {
@@ -55,7 +59,8 @@ pub fn request(host: &str, url: &str, more: &[(Vec<u8>, Vec<u8>)]) -> Result<(Ve
         if OURS.contains(&shown.as_str()) {
             return Err(format!("the header `{shown}` is made by the handshake"));
         }
-        let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+        let is_token =
+            |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
         if name.is_empty() || !name.iter().all(is_token) {
             return Err(format!("`{}` is no name of a header", shown.escape_debug()));
         }
@@ -92,12 +97,14 @@ pub fn read(
     }
     let mut lines = [httparse::EMPTY_HEADER; LINES];
     let mut parsed = httparse::Response::new(&mut lines);
-    let status = parsed
-        .parse(bytes)
-        .map_err(|error| plain(format!("websocket handshake: the answer is none of HTTP: {error}")))?;
+    let status = parsed.parse(bytes).map_err(|error| {
+        plain(format!("websocket handshake: the answer is none of HTTP: {error}"))
+    })?;
     let httparse::Status::Complete(length) = status else {
         if end {
-            return Err(plain("websocket handshake: the connection ended before the answer".into()));
+            return Err(plain(
+                "websocket handshake: the connection ended before the answer".into(),
+            ));
         }
         return Ok(None);
     };

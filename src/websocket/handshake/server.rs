@@ -75,13 +75,14 @@ pub fn read(bytes: &[u8], seen: usize) -> Result<Option<(Request, usize)>, Refus
     let mut lines = [httparse::EMPTY_HEADER; LINES];
     let mut parsed = httparse::Request::new(&mut lines);
     // Also an unfinished request is looked at: nonsense is refused at once.
-    let status = parsed.parse(&bytes[..end.unwrap_or(bytes.len())]).map_err(|error| match error {
-        httparse::Error::TooManyHeaders => {
-            Refusal::new(431, format!("more than {LINES} lines in the head"))
-        }
-        httparse::Error::Version => Refusal::new(505, "HTTP/1.1 is needed"),
-        other => Refusal::new(400, format!("this is no request of HTTP: {other}")),
-    })?;
+    let status =
+        parsed.parse(&bytes[..end.unwrap_or(bytes.len())]).map_err(|error| match error {
+            httparse::Error::TooManyHeaders => {
+                Refusal::new(431, format!("more than {LINES} lines in the head"))
+            }
+            httparse::Error::Version => Refusal::new(505, "HTTP/1.1 is needed"),
+            other => Refusal::new(400, format!("this is no request of HTTP: {other}")),
+        })?;
     let httparse::Status::Complete(length) = status else { return Ok(None) };
     let request = Request {
         method: parsed.method.unwrap_or_default().to_owned(),
@@ -110,7 +111,10 @@ pub fn grant(request: &Request, offer: &Offer) -> Result<Vec<u8>, Refusal> {
     let headers = &request.headers;
     let bad = |reason: String| Refusal::new(400, reason);
     if request.method != "GET" {
-        return Err(Refusal::new(405, format!("a WebSocket is opened by GET, not {}", request.method)));
+        return Err(Refusal::new(
+            405,
+            format!("a WebSocket is opened by GET, not {}", request.method),
+        ));
     }
     if !request.is_current {
         return Err(Refusal::new(505, "HTTP/1.1 is needed"));
