@@ -26,6 +26,7 @@ use crate::vm::actor::LuaActor;
 use crate::vm::cache::Cache;
 use crate::vm::interrupt;
 use crate::vm::state::{Paths, Shared};
+use crate::websocket;
 
 /// The last folders of the path of skynet's own loader. A configuration that names it means the
 /// loader that is built in here.
@@ -135,6 +136,10 @@ fn factories(
         paths: paths(config),
         cluster: Cluster::new(Arc::clone(&io), cluster),
         sockets: Sockets::new(Arc::clone(&io), sockets),
+        websockets: (
+            websocket::Deadlines::new(Arc::clone(&io)),
+            websocket_limits(&config.settings),
+        ),
         io,
         library: &BUILTIN,
     });
@@ -159,6 +164,20 @@ fn factories(
 }
 
 fn cluster_settings(keys: &ClusterKeys) -> Result<cluster::Settings, BootError> {
+fn websocket_limits(settings: &Settings) -> websocket::Limits {
+    let keys = &settings.websocket_keys;
+    websocket::Limits {
+        frame: keys.frame << 10,
+        message: keys.message << 10,
+        write: keys.write << 10,
+        handshake: keys.handshake,
+        close: keys.close,
+        ping: keys.ping,
+        accept_unmasked: keys.accept_unmasked,
+    }
+}
+
+fn cluster_settings(keys: &ClusterKeys) -> cluster::Settings {
     let allowed = |names: &Vec<String>| names.iter().map(|name| name.as_bytes().into()).collect();
     Ok(cluster::Settings {
         node_name: process::node_name().into(),

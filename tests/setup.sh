@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what `make test` needs beside Rust: a C compiler, make, and C modules for Lua 5.3.
+# Installs what `make test` needs beside Rust: a C compiler, make, C modules for Lua 5.3,
+# and the WebSocket libraries of Python and Node.js.
 # Debian and Ubuntu, as root: through apt. Elsewhere it says what is missing. It is quick when all is there.
 set -eu
 
@@ -11,7 +12,7 @@ command -v cc >/dev/null || need gcc
 [ -e /usr/include/stdio.h ] || need libc6-dev
 command -v make >/dev/null || need make
 if command -v dpkg-query >/dev/null; then
-  for package in lua-cjson lua-lpeg lua-filesystem; do
+  for package in lua-cjson lua-lpeg lua-filesystem python3-websockets nodejs node-ws; do
     have_package "$package" || need "$package"
   done
 fi

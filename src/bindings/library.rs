@@ -31,6 +31,7 @@ const NATIVE: &[(&str, ffi::lua_CFunction)] = &[
     ("skynet.require", super::require::open),
     ("skynet.socket", super::socket::open),
     ("skynet.socketdriver", super::socket::driver::open),
+    ("skynet.websocket", super::websocket::open),
 ];
 
 /// Standard libraries by name; the others are opened late (`standard/late.rs`).

@@ -16,5 +16,6 @@ mod skynet;
 mod skynet_coroutine;
 mod socket;
 mod standard;
+mod websocket;
 
 pub use library::BUILTIN;

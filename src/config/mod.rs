@@ -14,6 +14,7 @@ mod settings;
 mod suggest;
 mod text;
 mod trace;
+mod websocket;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ pub use self::error::{ConfigError, Place};
 use self::keys::DefaultValue;
 pub use self::link_security::{ClusterSecret, ClusterTls};
 pub use self::settings::{SearchPath, Settings};
+pub use self::websocket::WebSocketKeys;
 
 /// A config that has been read and found good.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use super::assignment::{Assignment, Assignments, Kind};
 use super::cluster::ClusterKeys;
 use super::error::{ConfigError, Place};
 use super::keys::{self, DefaultValue};
+use super::websocket::WebSocketKeys;
 
 /// Worker threads that a node may have; skynet's own limits.
 const THREADS: RangeInclusive<u64> = 1..=1024;
@@ -72,6 +73,8 @@ pub struct Settings {
     pub cluster: Option<PathBuf>,
     /// More about the cluster.
     pub cluster_keys: ClusterKeys,
+    /// WebSocket connections.
+    pub websocket_keys: WebSocketKeys,
     /// Address at which this node serves as master.
     pub standalone: Option<String>,
     /// Address of the master to connect to.
@@ -130,6 +133,7 @@ impl Settings {
             logpath: reader.path("logpath"),
             cluster: reader.path("cluster"),
             cluster_keys: ClusterKeys::read(&reader)?,
+            websocket_keys: WebSocketKeys::read(&reader)?,
             standalone: reader.text("standalone")?,
             master: reader.text("master")?,
             address: reader.text("address")?,
@@ -293,6 +297,15 @@ mod tests {
             snax: None,
             logpath: None,
             cluster: None,
+            websocket_keys: WebSocketKeys {
+                frame: 256,
+                message: 256,
+                write: 8192,
+                handshake: Duration::from_secs(10),
+                close: Duration::from_secs(5),
+                ping: Duration::from_secs(60),
+                accept_unmasked: false,
+            },
             cluster_keys: ClusterKeys {
                 dead_after: Duration::from_secs(15),
                 connect_limit: Duration::from_secs(5),

@@ -25,6 +25,7 @@ use crate::kernel::{Node, Service};
 use crate::net::Io;
 use crate::net::socket::Sockets;
 use crate::sandbox::{Policy, Protected, Sandbox};
+use crate::websocket;
 
 /// What all Lua services of a node have in common.
 pub struct Shared {
@@ -40,6 +41,8 @@ pub struct Shared {
     pub cluster: Arc<Cluster>,
     /// The sockets.
     pub sockets: Arc<Sockets>,
+    /// Time limits of WebSocket connections, and what they may take unless a script says.
+    pub websockets: (Arc<websocket::Deadlines>, websocket::Limits),
     /// Where scripts and modules are found.
     pub paths: Paths,
     /// The modules that are built in.

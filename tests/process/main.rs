@@ -17,3 +17,4 @@ mod starts;
 mod stops;
 mod support;
 mod vectors;
+mod websocket;

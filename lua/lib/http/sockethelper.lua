@@ -90,6 +90,15 @@ function sockethelper.give_back(read, bytes)
   return true
 end
 
+--- Takes what was given back, for whoever reads the socket in another way from now on.
+---@param fd integer
+---@return string
+function sockethelper.take_back(fd)
+  local held = unread[fd] or ""
+  forget(fd)
+  return held
+end
+
 local function read_socket(fd, size)
   local bytes = socket.read(fd, size)
   if bytes then

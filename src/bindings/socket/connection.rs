@@ -90,7 +90,7 @@ pub(super) fn add(call: &mut Call, socket: Arc<Socket>) -> i32 {
 }
 
 /// Forgets one of the service's sockets.
-pub(super) fn remove(call: &mut Call, id: i32) {
+pub(in crate::bindings) fn remove(call: &mut Call, id: i32) {
     let state = call.state();
     if let Some(entry) = call.vm().sockets.entries.remove(&id) {
         // SAFETY: the entry is gone.

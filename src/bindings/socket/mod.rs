@@ -5,7 +5,7 @@
 
 mod address;
 mod buffer;
-mod connection;
+pub(super) mod connection;
 mod datagram;
 pub(super) mod driver;
 mod events;
