@@ -163,7 +163,6 @@ fn factories(
     HashMap::from([("snlua", lua), ("logger", logger), ("harbor", harbor)])
 }
 
-fn cluster_settings(keys: &ClusterKeys) -> Result<cluster::Settings, BootError> {
 fn websocket_limits(settings: &Settings) -> websocket::Limits {
     let keys = &settings.websocket_keys;
     websocket::Limits {
@@ -177,7 +176,7 @@ fn websocket_limits(settings: &Settings) -> websocket::Limits {
     }
 }
 
-fn cluster_settings(keys: &ClusterKeys) -> cluster::Settings {
+fn cluster_settings(keys: &ClusterKeys) -> Result<cluster::Settings, BootError> {
     let allowed = |names: &Vec<String>| names.iter().map(|name| name.as_bytes().into()).collect();
     Ok(cluster::Settings {
         node_name: process::node_name().into(),
