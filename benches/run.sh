@@ -10,9 +10,10 @@ skynet=${1:?usage: run.sh SKYNET [BENCH...]}
 shift
 node=${NODE:-../target/release/node}
 rounds=${ROUNDS:-5}
-plain="call_pingpong call_concurrent call_many send_flood send_burst call_payload ring yield spawn timers start_time gate_echo"
+plain="call_pingpong call_concurrent call_many send_flood send_burst call_payload ring yield spawn timers start_time gate_echo cluster_call"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+echo 'server = "127.0.0.1:18710"' >"$work/clustername.lua"
 
 config() { # config ROOT BENCH FILE
   cat >"$3" <<END
@@ -29,13 +30,30 @@ lua_path = bench.."lib/?.lua;"..root.."lualib/?.lua;"..root.."lualib/?/init.lua"
 lua_cpath = root.."luaclib/?.so"
 cpath = root.."cservice/?.so"
 sandbox = "$PWD/sandbox.toml"
+cluster = "$work/clustername.lua"
 END
 }
 
+# Benches of two processes: the one that is measured calls this one, which ends when it is told.
+server_of() {
+  case $1 in cluster_call) echo cluster_server ;; esac
+}
+
 run() { # run LABEL BINARY ROOT BENCH
+  local server
+  server=$(server_of "$4")
+  if [ -n "$server" ]; then
+    config "$3" "$server" "$work/server"
+    timeout 120 "$2" "$work/server" >"$work/server.log" 2>&1 &
+    for _ in $(seq 200); do
+      grep -q READY "$work/server.log" && break
+      sleep 0.05
+    done
+  fi
   config "$3" "$4" "$work/config"
   timeout 120 "$2" "$work/config" 2>&1 | grep -aoE 'BENCH(-FAILED)? .*' |
     sed -E "s/^BENCH name=([^ ]+) value=([^ ]+) unit=([^ ]+).*/$1 \1 \2 \3/" >>"$work/results"
+  wait # for the server
 }
 
 for round in $(seq "$rounds"); do

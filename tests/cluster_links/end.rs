@@ -128,7 +128,9 @@ impl End {
                 Ok(Launch { actor, first: None })
             })
             .unwrap();
-        let cluster = Cluster::new(Arc::new(Io::new(1)), settings);
+        let io = Arc::new(Io::new());
+        let cluster = Cluster::new(Arc::clone(&io), settings);
+        node.set_driver(io);
         assert!(cluster.register(NAME, echo.handle));
         node.start();
         Self { node, cluster, asker, seen, outcomes, kept: HashMap::new(), log, next: 0 }
