@@ -12,6 +12,8 @@ pub mod outgoing;
 mod pump;
 pub mod stream;
 pub mod tcp;
+#[cfg(test)]
+mod tests;
 pub mod tls;
 
 pub use address::Address;

@@ -14,7 +14,7 @@ mod server;
 mod session;
 mod store;
 #[cfg(test)]
-mod tests;
+pub(in crate::net) mod tests;
 mod watched;
 
 use std::path::PathBuf;
