@@ -10,13 +10,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::bindings::BUILTIN;
-use crate::config::{Config, Settings};
+use crate::cluster::{self, Cluster};
+use crate::config::{ClusterKeys, Config, Settings};
 use crate::kernel::log::Logger;
 use crate::kernel::node::Factory;
 use crate::kernel::service::Idle;
 use crate::kernel::stop::END_LIMIT;
 use crate::kernel::{Clock, Kind, Launch, Message, Node, NodeOptions, Payload, Session};
 use crate::net::Io;
+use crate::net::socket::{SocketOptions, Sockets};
+use crate::process;
 use crate::sandbox::{self, Protected, Sandbox};
 use crate::vm::actor::LuaActor;
 use crate::vm::cache::Cache;
@@ -109,12 +112,19 @@ fn start_logger(node: &Arc<Node>, settings: &Settings) -> Result<(), BootError> 
 }
 
 fn factories(config: &Config, sandbox: Sandbox) -> HashMap<&'static str, Factory> {
+    let io = Arc::new(Io::new(config.settings.io_thread));
+    let sockets = SocketOptions {
+        nodelay: config.settings.tcp_nodelay,
+        send_limit: config.settings.socket_send_limit,
+    };
     let shared = Arc::new(Shared {
         cache: Cache::new(),
         arenas: Arc::default(),
         sandbox,
         paths: paths(config),
-        io: Arc::new(Io::new(config.settings.io_thread)),
+        cluster: Cluster::new(Arc::clone(&io), cluster_settings(&config.settings.cluster_keys)),
+        sockets: Sockets::new(Arc::clone(&io), sockets),
+        io,
         library: &BUILTIN,
     });
     let lua: Factory = Box::new(move |node, service, arguments| {
@@ -135,6 +145,18 @@ fn factories(config: &Config, sandbox: Sandbox) -> HashMap<&'static str, Factory
     // node that is alone too. It keeps its place, so that addresses and log are the same.
     let harbor: Factory = Box::new(|_, _, _| Ok(Launch { actor: Box::new(Idle), first: None }));
     HashMap::from([("snlua", lua), ("logger", logger), ("harbor", harbor)])
+}
+
+fn cluster_settings(keys: &ClusterKeys) -> cluster::Settings {
+    let allowed = |names: &Vec<String>| names.iter().map(|name| name.as_bytes().into()).collect();
+    cluster::Settings {
+        node_name: process::node_name().into(),
+        dead_after: keys.dead_after,
+        connect_limit: keys.connect_limit,
+        call_limit: Some(keys.call_limit).filter(|limit| !limit.is_zero()),
+        message_limit: keys.message_limit,
+        allowed: keys.allow.as_ref().map(allowed),
+    }
 }
 
 fn paths(config: &Config) -> Paths {

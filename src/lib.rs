@@ -3,6 +3,7 @@
 pub mod bindings;
 pub mod boot;
 pub mod cli;
+pub mod cluster;
 pub mod codec;
 pub mod config;
 pub mod kernel;

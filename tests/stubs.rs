@@ -12,10 +12,12 @@ use std::path::Path;
 /// Stub, binding, the tables of its functions, and names that the binding takes from elsewhere.
 const MODULES: &[(&str, &str, &[&str], &[&str])] = &[
     ("skynet", "skynet/mod.rs", &["FUNCTIONS"], &[]),
+    ("skynet.cluster.network", "cluster.rs", &["FUNCTIONS"], &[]),
     ("skynet.codecache", "codecache.rs", &["FUNCTIONS"], &[]),
     ("skynet.core", "core.rs", &["FUNCTIONS"], &[]),
     // `running` and `isyieldable` are Lua's own.
     ("skynet.coroutine", "skynet_coroutine.rs", &["SKYNET"], &["isyieldable", "running", "yield"]),
+    ("skynet.http.codec", "http.rs", &["FUNCTIONS"], &[]),
     ("skynet.internal", "internal.rs", &["FUNCTIONS"], &[]),
     ("skynet.memory", "memory.rs", &["FUNCTIONS"], &[]),
     ("skynet.profile", "profile.rs", &["FUNCTIONS"], &["yield", "yield_co"]),

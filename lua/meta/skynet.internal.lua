@@ -9,6 +9,11 @@ local internal = {}
 ---@return string
 function internal.dump_function(f) end
 
+--- A text that changes with the file; nil when there is none.
+---@param path string
+---@return string?
+function internal.file_stamp(path) end
+
 --- Records the owner of a global name.
 ---@param name string
 ---@param handle integer

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::io::BufRead;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use crate::vm::session::NO_REFERENCE;
 
 const FUNCTIONS: &[Entry] = natives![
     c"dump_function" => dump_function,
+    c"file_stamp" => file_stamp,
     c"global_name" => global_name,
     c"info_func" => info_function,
     c"load_function" => load_function,
@@ -59,6 +61,18 @@ fn info_function(call: &mut Call) -> NativeResult {
     }
     // SAFETY: a native has free slots.
     unsafe { ffi::lua_rawgeti(call.state(), ffi::LUA_REGISTRYINDEX, reference.into()) };
+    Ok(Outcome::Values(1))
+}
+
+/// `file_stamp(path)`: a text that changes with the file, or nil when there is none.
+fn file_stamp(call: &mut Call) -> NativeResult {
+    let path: *const [u8] = call.check_string(1)?;
+    // SAFETY: the path stays on the stack.
+    let found = std::fs::metadata(OsStr::from_bytes(unsafe { &*path }));
+    let Ok(found) = found else { return call.answer_nil() };
+    let (seconds, nanoseconds) = (found.mtime(), found.mtime_nsec());
+    let (size, inode) = (found.len(), found.ino());
+    call.push_text(format_args!("{seconds}.{nanoseconds} {size} {inode}"));
     Ok(Outcome::Values(1))
 }
 

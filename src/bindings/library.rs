@@ -19,9 +19,11 @@ include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 /// Native modules by name.
 const NATIVE: &[(&str, ffi::lua_CFunction)] = &[
     ("skynet", super::skynet::open),
+    ("skynet.cluster.network", super::cluster::open),
     ("skynet.codecache", super::codecache::open),
     ("skynet.core", super::core::open),
     ("skynet.coroutine", super::skynet_coroutine::open),
+    ("skynet.http.codec", super::http::open),
     ("skynet.internal", super::internal::open),
     ("skynet.memory", super::memory::open),
     ("skynet.profile", super::profile::open),

@@ -1,8 +1,10 @@
 //! Bindings: what scripts see. One file a Lua module; each function converts, calls, converts.
 
+mod cluster;
 mod codecache;
 mod core;
 mod coroutine;
+mod http;
 mod internal;
 mod library;
 mod memory;

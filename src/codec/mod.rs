@@ -1,3 +1,7 @@
 //! Codecs: bytes in, bytes out. They know no Lua, no sockets and no runtime.
 
+pub mod cluster;
+pub mod http;
 pub mod seri;
+pub mod socket_event;
+pub mod udp_address;

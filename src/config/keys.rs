@@ -64,6 +64,14 @@ pub(super) const KEYS: &[Key] = &[
     // This node's own keys.
     Key::absent("sandbox"),
     Key::silent("io_thread", "1"),
+    Key::absent("cluster_allow"),
+    Key::silent("cluster_connect_timeout", "5"),
+    Key::silent("cluster_dead_after", "15"),
+    Key::silent("cluster_limit", "67108864"),
+    Key::silent("cluster_timeout", "0"),
+    Key::silent("cluster_watch", "true"),
+    Key::silent("tcp_nodelay", "true"),
+    Key::silent("socket_send_limit", "64"),
     Key::silent("stop_deadline", "10"),
     Key::silent("endless_warning", "5"),
 ];

@@ -5,6 +5,7 @@
 //! Not here: the policy file (`sandbox`), the exit status and printing (`boot.rs`).
 
 mod assignment;
+mod cluster;
 mod error;
 mod evaluate;
 mod keys;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use self::assignment::{Assignment, Assignments};
+pub use self::cluster::ClusterKeys;
 pub use self::error::{ConfigError, Place};
 use self::keys::DefaultValue;
 pub use self::settings::{SearchPath, Settings};

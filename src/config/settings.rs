@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::assignment::{Assignment, Assignments, Kind};
+use super::cluster::ClusterKeys;
 use super::error::{ConfigError, Place};
 use super::keys::{self, DefaultValue};
 
@@ -18,6 +19,9 @@ const THREADS: RangeInclusive<u64> = 1..=1024;
 
 /// I/O threads that a node may have; more than processors gain nothing.
 const IO_THREADS: RangeInclusive<u64> = 1..=64;
+
+/// MiB that may wait to be sent on one socket: from what a warning needs to what fits no machine.
+const SEND_LIMIT: RangeInclusive<u64> = 2..=1 << 20;
 
 /// Node ids: the top eight bits of an address.
 const HARBORS: RangeInclusive<u64> = 0..=255;
@@ -35,6 +39,10 @@ pub struct Settings {
     pub thread: usize,
     /// Number of I/O threads.
     pub io_thread: usize,
+    /// Whether small writes on TCP go out at once.
+    pub tcp_nodelay: bool,
+    /// Bytes that may wait to be sent on one socket.
+    pub socket_send_limit: usize,
     /// Id of this node, placed in the top eight bits of its addresses; 0 is a node on its own.
     pub harbor: u8,
     /// First service: the kind of service, then its arguments.
@@ -67,6 +75,8 @@ pub struct Settings {
     pub logpath: Option<PathBuf>,
     /// File with the addresses of the cluster's nodes.
     pub cluster: Option<PathBuf>,
+    /// More about the cluster.
+    pub cluster_keys: ClusterKeys,
     /// Address at which this node serves as master.
     pub standalone: Option<String>,
     /// Address of the master to connect to.
@@ -107,6 +117,8 @@ impl Settings {
         let settings = Self {
             thread: reader.integer("thread", &THREADS)?,
             io_thread: reader.integer("io_thread", &IO_THREADS)?,
+            tcp_nodelay: reader.boolean("tcp_nodelay")?,
+            socket_send_limit: reader.integer::<usize>("socket_send_limit", &SEND_LIMIT)? << 20,
             harbor: reader.integer("harbor", &HARBORS)?,
             bootstrap: reader.words("bootstrap")?,
             daemon: reader.path("daemon"),
@@ -123,6 +135,7 @@ impl Settings {
             snax: reader.optional("snax").map(SearchPath),
             logpath: reader.path("logpath"),
             cluster: reader.path("cluster"),
+            cluster_keys: ClusterKeys::read(&reader)?,
             standalone: reader.text("standalone")?,
             master: reader.text("master")?,
             address: reader.text("address")?,
@@ -137,7 +150,7 @@ impl Settings {
     }
 }
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     assignments: &'a Assignments,
 }
 
@@ -166,7 +179,7 @@ impl Reader<'_> {
         Some(OsString::from_vec(self.optional(key)?).into())
     }
 
-    fn text(&self, key: &str) -> Result<Option<String>, ConfigError> {
+    pub(super) fn text(&self, key: &str) -> Result<Option<String>, ConfigError> {
         let text = self.optional(key).map(String::from_utf8).transpose();
         text.map_err(|_| self.refuse(key, "UTF-8 text"))
     }
@@ -180,7 +193,7 @@ impl Reader<'_> {
         Ok(text)
     }
 
-    fn boolean(&self, key: &str) -> Result<bool, ConfigError> {
+    pub(super) fn boolean(&self, key: &str) -> Result<bool, ConfigError> {
         match self.bytes(key).as_slice() {
             b"true" => Ok(true),
             b"false" => Ok(false),
@@ -188,7 +201,11 @@ impl Reader<'_> {
         }
     }
 
-    fn integer<T>(&self, key: &str, range: &RangeInclusive<u64>) -> Result<T, ConfigError>
+    pub(super) fn integer<T>(
+        &self,
+        key: &str,
+        range: &RangeInclusive<u64>,
+    ) -> Result<T, ConfigError>
     where
         T: TryFrom<u64>,
     {
@@ -201,7 +218,11 @@ impl Reader<'_> {
         number.ok_or_else(|| self.refuse(key, &format!("{}..={}", range.start(), range.end())))
     }
 
-    fn seconds(&self, key: &str, range: &RangeInclusive<f64>) -> Result<Duration, ConfigError> {
+    pub(super) fn seconds(
+        &self,
+        key: &str,
+        range: &RangeInclusive<f64>,
+    ) -> Result<Duration, ConfigError> {
         let bytes = self.bytes(key);
         let number = str::from_utf8(&bytes).unwrap_or_default().trim().parse().ok();
         // A range contains neither infinity nor "not a number".
@@ -229,7 +250,7 @@ impl Reader<'_> {
         path
     }
 
-    fn refuse(&self, key: &str, expected: &str) -> ConfigError {
+    pub(super) fn refuse(&self, key: &str, expected: &str) -> ConfigError {
         let (key, expected) = (key.to_owned(), expected.to_owned());
         match self.assigned(&key) {
             Some(assignment) => {
@@ -261,6 +282,8 @@ mod tests {
         let expected = Settings {
             thread: 8,
             io_thread: 1,
+            tcp_nodelay: true,
+            socket_send_limit: 64 << 20,
             harbor: 1,
             bootstrap: "snlua bootstrap".to_owned(),
             daemon: None,
@@ -277,6 +300,14 @@ mod tests {
             snax: None,
             logpath: None,
             cluster: None,
+            cluster_keys: ClusterKeys {
+                dead_after: Duration::from_secs(15),
+                connect_limit: Duration::from_secs(5),
+                call_limit: Duration::ZERO,
+                message_limit: 64 << 20,
+                allow: None,
+                watch: true,
+            },
             standalone: None,
             master: None,
             address: None,

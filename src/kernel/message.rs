@@ -125,6 +125,7 @@ pub struct Payload(Storage);
 enum Storage {
     Inline { length: u8, bytes: [u8; INLINE_CAPACITY] },
     Block(Block),
+    Vector(Vec<u8>),
 }
 
 impl Payload {
@@ -146,6 +147,41 @@ impl Payload {
         }
     }
 
+    /// A payload of the bytes of a vector, which are not copied.
+    pub fn from_vec(bytes: Vec<u8>) -> Self {
+        if bytes.len() <= INLINE_CAPACITY {
+            Self::copy_of(&bytes)
+        } else {
+            Self(Storage::Vector(bytes))
+        }
+    }
+
+    /// A payload with a copy of `pieces`, one behind the other.
+    pub fn of_pieces(pieces: &[&[u8]]) -> Self {
+        let length = pieces.iter().map(|piece| piece.len()).sum();
+        let mut start = 0;
+        if length <= INLINE_CAPACITY {
+            let mut inline = [0; INLINE_CAPACITY];
+            for piece in pieces {
+                inline[start..start + piece.len()].copy_from_slice(piece);
+                start += piece.len();
+            }
+            // The branch above keeps the length below 256.
+            #[allow(clippy::cast_possible_truncation, reason = "at most INLINE_CAPACITY")]
+            return Self(Storage::Inline { length: length as u8, bytes: inline });
+        }
+        let block = Block::new(length);
+        for piece in pieces {
+            // SAFETY: the block has room for all pieces and is not shared yet.
+            unsafe {
+                let to = block.start.as_ptr().add(start);
+                std::ptr::copy_nonoverlapping(piece.as_ptr(), to, piece.len());
+            }
+            start += piece.len();
+        }
+        Self(Storage::Block(block))
+    }
+
     /// Takes over `length` bytes at `pointer`.
     ///
     /// # Safety
@@ -164,6 +200,7 @@ impl Payload {
         let block = match self.0 {
             Storage::Inline { length: 0, .. } => return (std::ptr::null_mut(), 0),
             Storage::Inline { length, bytes } => Block::copy_of(&bytes[..usize::from(length)]),
+            Storage::Vector(bytes) => Block::copy_of(&bytes),
             Storage::Block(block) => block,
         };
         let block = std::mem::ManuallyDrop::new(block);
@@ -176,6 +213,7 @@ impl Payload {
         match &self.0 {
             Storage::Inline { length, bytes } => &bytes[..usize::from(*length)],
             Storage::Block(block) => block.as_slice(),
+            Storage::Vector(bytes) => bytes,
         }
     }
 
@@ -208,20 +246,25 @@ unsafe impl Send for Block {}
 unsafe impl Sync for Block {}
 
 impl Block {
-    fn copy_of(bytes: &[u8]) -> Self {
+    /// A block whose bytes are not written yet, which the caller does before it gives it away.
+    fn new(length: usize) -> Self {
         // SAFETY: `malloc` may be called with any size; the size is not zero here or the extra
         // byte is harmless.
-        let raw = unsafe { libc::malloc(bytes.len().max(1)) };
+        let raw = unsafe { libc::malloc(length.max(1)) };
         let Some(start) = NonNull::new(raw.cast::<u8>()) else {
             // The same end as for every other Rust allocation that cannot be met.
             std::alloc::handle_alloc_error(
-                std::alloc::Layout::array::<u8>(bytes.len())
-                    .unwrap_or(std::alloc::Layout::new::<u8>()),
+                std::alloc::Layout::array::<u8>(length).unwrap_or(std::alloc::Layout::new::<u8>()),
             )
         };
-        // SAFETY: `start` has room for `bytes.len()` bytes and cannot overlap a live slice.
-        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), start.as_ptr(), bytes.len()) };
-        Self { start, length: bytes.len() }
+        Self { start, length }
+    }
+
+    fn copy_of(bytes: &[u8]) -> Self {
+        let block = Self::new(bytes.len());
+        // SAFETY: the block has room for `bytes.len()` bytes and cannot overlap a live slice.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), block.start.as_ptr(), bytes.len()) };
+        block
     }
 
     fn as_slice(&self) -> &[u8] {
@@ -248,6 +291,8 @@ mod tests {
                 (0..length).map(|index| u8::try_from(index % 251).unwrap()).collect();
             let payload = Payload::copy_of(&bytes);
             assert_eq!(payload.as_slice(), bytes);
+            let (front, back) = bytes.split_at(length / 3);
+            assert_eq!(Payload::of_pieces(&[front, &[], back]).as_slice(), bytes);
             let (pointer, size) = payload.into_raw();
             assert_eq!(size, length);
             // SAFETY: the block was just given away by `into_raw`.

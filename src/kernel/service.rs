@@ -240,6 +240,11 @@ impl Service {
         }
     }
 
+    /// Bytes of the large messages that wait.
+    pub fn queued_bytes(&self) -> usize {
+        self.queued_bytes.load(Ordering::Relaxed)
+    }
+
     #[inline]
     pub(super) fn is_out_of_bytes(&self) -> bool {
         self.queued_bytes.load(Ordering::Relaxed) >= self.queued_limit.load(Ordering::Relaxed)

@@ -10,6 +10,7 @@ pub mod chunk;
 pub mod io;
 pub mod outgoing;
 mod pump;
+pub mod socket;
 pub mod stream;
 pub mod tcp;
 #[cfg(test)]

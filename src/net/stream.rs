@@ -235,6 +235,14 @@ impl Stream {
         self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
+    /// Small writes go out at once from now on.
+    pub fn set_nodelay(&self) {
+        if let Some(socket) = &self.lock().direct {
+            // It fails only on a connection that is gone.
+            let _ = socket.as_ref().set_nodelay(true);
+        }
+    }
+
     /// Bytes that wait to be written.
     pub fn queued(&self) -> usize {
         self.lock().outgoing.bytes()

@@ -20,8 +20,10 @@ use super::thread::Threads;
 use super::{
     Callback, Current, LATE_LIBRARIES, References, STOCK, Vm, VmPointer, Wake, interrupt, layout,
 };
+use crate::cluster::Cluster;
 use crate::kernel::{Node, Service};
 use crate::net::Io;
+use crate::net::socket::Sockets;
 use crate::sandbox::{Policy, Protected, Sandbox};
 
 /// What all Lua services of a node have in common.
@@ -34,6 +36,10 @@ pub struct Shared {
     pub sandbox: Sandbox,
     /// The I/O threads.
     pub io: Arc<Io>,
+    /// Other nodes.
+    pub cluster: Arc<Cluster>,
+    /// The sockets.
+    pub sockets: Arc<Sockets>,
     /// Where scripts and modules are found.
     pub paths: Paths,
     /// The modules that are built in.

@@ -247,7 +247,7 @@ fn check_answer(call: &mut Call) -> Result<(), Raise> {
     Err(call.error(format_args!("call failed")))
 }
 
-pub(super) fn answer(call: &mut Call, _resumed: Resumed) -> NativeResult {
+pub(crate) fn answer(call: &mut Call, _resumed: Resumed) -> NativeResult {
     check_answer(call)?;
     let bytes = call.vm().message.bytes;
     // SAFETY: the bytes live as long as the message, which is being handled.

@@ -66,7 +66,7 @@ pub(crate) fn trace_log(call: &mut Call) -> NativeResult {
 }
 
 /// Logs one event of the running request, if it is traced; `located` adds where the script is.
-pub(super) fn log_event(call: &mut Call, event: &str, located: bool) {
+pub(crate) fn log_event(call: &mut Call, event: &str, located: bool) {
     let state = call.state();
     let vm = call.vm();
     if vm.trace.is_idle() {

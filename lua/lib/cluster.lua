@@ -1,0 +1,3 @@
+--- `cluster`: the old name of `skynet.cluster`.
+
+return require "skynet.cluster"

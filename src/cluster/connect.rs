@@ -1,0 +1,121 @@
+//! A link's connection: coming up, and what the peer answers.
+//!
+//! Invariant: the link hears of each attempt `Failed`, or `Connected` and later `Lost`.
+
+use std::sync::Arc;
+
+use super::Cluster;
+use super::channel::Channel;
+use super::inbound::Inbound;
+use super::link::{Event, Link};
+use crate::codec::cluster::{Assembly, Response, decode_response};
+use crate::kernel::{Node, Payload};
+use crate::net::tcp::{self, Options};
+use crate::net::{Address, End, Flow, Receiver, Stream};
+
+/// Connects and carries the connection until it ends.
+pub(super) async fn connect(
+    node: Arc<Node>,
+    cluster: Arc<Cluster>,
+    link: Arc<Link>,
+    address: Address,
+    attempt: u64,
+) {
+    let settings = cluster.settings();
+    let options = Options { nodelay: true, dead_after: Some(settings.dead_after) };
+    let opened = async {
+        let socket = tcp::connect(&address, options, settings.connect_limit).await?;
+        let receiver = Answers {
+            node: Arc::clone(&node),
+            link: Arc::clone(&link),
+            address: address.clone(),
+            attempt,
+            inbound: Inbound::default(),
+            assembly: Assembly::new(settings.message_limit),
+            refused: false,
+        };
+        Stream::tcp(socket, receiver)
+    };
+    match opened.await {
+        Err(error) => link.post(&node, Event::Failed(attempt, error.to_string())),
+        Ok((stream, task)) => {
+            link.post(&node, Event::Connected(attempt, Channel::new(stream)));
+            drop(cluster);
+            task.await;
+        }
+    }
+}
+
+/// Delivers what the peer answers.
+struct Answers {
+    node: Arc<Node>,
+    link: Arc<Link>,
+    address: Address,
+    attempt: u64,
+    inbound: Inbound,
+    assembly: Assembly<()>,
+    /// The connection was closed for what the peer sent, and the log says so.
+    refused: bool,
+}
+
+impl Answers {
+    fn log(&self, text: &str) {
+        self.node.log(Some(self.link.service().handle), text);
+    }
+
+    fn on_frame(&mut self, content: &[u8]) -> Result<(), String> {
+        let (session, payload) = match decode_response(content)
+            .map_err(|error| error.to_string())?
+        {
+            Response::Ok { session, body } => (session, Payload::copy_of(body)),
+            Response::Error { session, text } => {
+                // What went wrong there; the caller here sees only that the call failed.
+                if self.link.fail(&self.node, session) {
+                    self.log(&String::from_utf8_lossy(text));
+                }
+                return Ok(());
+            }
+            Response::Begin { session, total } => {
+                return self.assembly.begin(session, total, ()).map_err(|error| error.to_string());
+            }
+            Response::Part { session, bytes, last } => {
+                let whole = self.assembly.part(session, bytes, last);
+                match whole.map_err(|error| error.to_string())? {
+                    Some(((), body)) => (session, Payload::from_vec(body)),
+                    None => return Ok(()),
+                }
+            }
+        };
+        // Nobody waits when the call was over its deadline.
+        self.link.answer(&self.node, session, payload);
+        Ok(())
+    }
+}
+
+impl Receiver for Answers {
+    fn on_bytes(&mut self, _stream: &Arc<Stream>, bytes: &[u8]) -> Flow {
+        let mut inbound = std::mem::take(&mut self.inbound);
+        let fed = inbound.feed(bytes, |content| self.on_frame(content));
+        self.inbound = inbound;
+        match fed {
+            Ok(()) => Flow::Continue,
+            Err(why) => {
+                self.refused = true;
+                let (name, address) = (&self.link.name, &self.address);
+                self.log(&format!("cluster node [{name}] ({address}): closed, {why}"));
+                Flow::Abort
+            }
+        }
+    }
+
+    fn on_end(&mut self, _stream: &Arc<Stream>, end: End) {
+        let failed = self.link.lose(&self.node, self.attempt);
+        if !self.refused && !matches!(end, End::Closed | End::Lingered) {
+            let (name, address) = (&self.link.name, &self.address);
+            self.log(&format!(
+                "cluster node [{name}] ({address}): connection lost ({end}); {failed} calls failed"
+            ));
+        }
+        self.link.post(&self.node, Event::Lost(self.attempt));
+    }
+}

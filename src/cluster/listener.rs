@@ -1,0 +1,122 @@
+//! Listening for peers.
+//!
+//! Invariant: at most as many connections of peers exist as were allowed when listening began.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use thiserror::Error;
+use tokio::sync::Notify;
+
+use super::{Cluster, agent};
+use crate::kernel::{Handle, Node};
+use crate::net::Address;
+use crate::net::tcp::{self, Options};
+
+/// Why this node does not listen.
+#[derive(Debug, Error)]
+#[error("cannot listen on {address}: {why}")]
+pub struct ListenError {
+    address: Address,
+    #[source]
+    why: io::Error,
+}
+
+/// A socket that peers connect to.
+pub(super) struct Listener {
+    stop: Arc<Notify>,
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.stop.notify_one();
+    }
+}
+
+impl Cluster {
+    /// Listens for peers at `address`, of whom `most` may be connected at a time. Tells `done`
+    /// from an I/O thread where it listens; `source` is whom the log names.
+    pub fn listen(
+        self: &Arc<Self>,
+        node: &Arc<Node>,
+        source: Option<Handle>,
+        address: Address,
+        most: usize,
+        done: impl FnOnce(Result<SocketAddr, ListenError>) + Send + 'static,
+    ) {
+        let (cluster, local) = (Arc::clone(self), Arc::clone(node));
+        let opening = async move {
+            let opened = async {
+                let listener = tcp::bind(&address, tcp::BACKLOG).await?;
+                let here = listener.local_addr()?;
+                Ok((listener, here))
+            };
+            match opened.await {
+                Err(why) => done(Err(ListenError { address, why })),
+                Ok((listener, here)) => {
+                    let stop = Arc::new(Notify::new());
+                    let listeners = || {
+                        cluster.listeners.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+                    };
+                    listeners().push(Listener { stop: Arc::clone(&stop) });
+                    done(Ok(here));
+                    cluster.accept(local, source, listener, here, most, stop).await;
+                }
+            }
+        };
+        if let Err(error) = self.io.spawn(opening) {
+            node.log(source, &format!("the I/O threads cannot start ({error})"));
+        }
+    }
+
+    async fn accept(
+        self: Arc<Self>,
+        node: Arc<Node>,
+        source: Option<Handle>,
+        listener: tokio::net::TcpListener,
+        here: SocketAddr,
+        most: usize,
+        stop: Arc<Notify>,
+    ) {
+        let options = Options { nodelay: true, dead_after: Some(self.settings.dead_after) };
+        let (cluster, local) = (Arc::clone(&self), Arc::clone(&node));
+        let mut refused = false;
+        let accepted = move |socket, peer: SocketAddr| {
+            if cluster.agents.fetch_add(1, Ordering::Relaxed) >= most {
+                cluster.agent_ended();
+                if !std::mem::replace(&mut refused, true) {
+                    local.log(
+                        source,
+                        &format!(
+                            "cluster at {here}: {most} peers are connected, the limit; {peer} and \
+                             others are refused"
+                        ),
+                    );
+                }
+                return;
+            }
+            refused = false;
+            local.log(source, &format!("socket accept from {peer}"));
+            let serving =
+                agent::serve(Arc::clone(&local), Arc::clone(&cluster), socket, peer.to_string());
+            tokio::spawn(serving);
+        };
+        let failed = move |error: &io::Error| {
+            node.log(source, &format!("cluster at {here}: cannot accept connections ({error})"));
+        };
+        drop(self);
+        tcp::accept(listener, options, stop, accepted, failed).await;
+    }
+
+    /// A connection of a peer has ended.
+    pub(super) fn agent_ended(&self) {
+        self.agents.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Stops listening.
+    pub fn close(&self) {
+        self.listeners.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
+    }
+}
