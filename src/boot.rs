@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::bindings::BUILTIN;
@@ -18,6 +18,7 @@ use crate::kernel::service::Idle;
 use crate::kernel::stop::END_LIMIT;
 use crate::kernel::{Clock, Kind, Launch, Message, Node, NodeOptions, Payload, Session};
 use crate::net::Io;
+use crate::net::tls::{CertificateFiles, ClientOptions, Roots, Store};
 use crate::net::socket::{SocketOptions, Sockets};
 use crate::process;
 use crate::sandbox::{self, Protected, Sandbox};
@@ -124,6 +125,7 @@ fn factories(config: &Config, sandbox: Sandbox) -> HashMap<&'static str, Factory
         paths: paths(config),
         cluster: Cluster::new(Arc::clone(&io), cluster_settings(&config.settings.cluster_keys)),
         sockets: Sockets::new(Arc::clone(&io), sockets),
+        tls: tls(&config.settings),
         io,
         library: &BUILTIN,
     });
@@ -145,6 +147,21 @@ fn factories(config: &Config, sandbox: Sandbox) -> HashMap<&'static str, Factory
     // node that is alone too. It keeps its place, so that addresses and log are the same.
     let harbor: Factory = Box::new(|_, _, _| Ok(Launch { actor: Box::new(Idle), first: None }));
     HashMap::from([("snlua", lua), ("logger", logger), ("harbor", harbor)])
+}
+
+fn tls(settings: &Settings) -> Store {
+    let or = |file: &Option<PathBuf>, usual: &str| file.clone().unwrap_or_else(|| usual.into());
+    Store::new(
+        ClientOptions {
+            roots: settings.tls_ca.clone().map_or(Roots::System, Roots::File),
+            verify: settings.tls_verify,
+            ..ClientOptions::default()
+        },
+        CertificateFiles {
+            certificate: or(&settings.certfile, "./server-cert.pem"),
+            key: or(&settings.keyfile, "./server-key.pem"),
+        },
+    )
 }
 
 fn cluster_settings(keys: &ClusterKeys) -> cluster::Settings {

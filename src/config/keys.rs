@@ -71,6 +71,8 @@ pub(super) const KEYS: &[Key] = &[
     Key::silent("cluster_timeout", "0"),
     Key::silent("cluster_watch", "true"),
     Key::silent("tcp_nodelay", "true"),
+    Key::absent("tls_ca"),
+    Key::silent("tls_verify", "true"),
     Key::silent("socket_send_limit", "64"),
     Key::silent("stop_deadline", "10"),
     Key::silent("endless_warning", "5"),

@@ -24,6 +24,7 @@ use crate::cluster::Cluster;
 use crate::kernel::{Node, Service};
 use crate::net::Io;
 use crate::net::socket::Sockets;
+use crate::net::tls::Store;
 use crate::sandbox::{Policy, Protected, Sandbox};
 
 /// What all Lua services of a node have in common.
@@ -40,6 +41,8 @@ pub struct Shared {
     pub cluster: Arc<Cluster>,
     /// The sockets.
     pub sockets: Arc<Sockets>,
+    /// Certificates and whom to trust.
+    pub tls: Store,
     /// Where scripts and modules are found.
     pub paths: Paths,
     /// The modules that are built in.

@@ -26,7 +26,7 @@ pub use certificate::Certificate;
 pub use client::{ClientOptions, ClientSettings, Roots};
 pub use server::{ServerOptions, ServerSettings};
 pub use session::{PENDING, Session, WriteError};
-pub use store::Store;
+pub use store::{Store, log_of};
 
 /// Files of a certificate: its chain (its own first) and its private key, both PEM.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
