@@ -22,6 +22,8 @@ const MODULES: &[(&str, &str, &[&str], &[&str])] = &[
     ("skynet.memory", "memory.rs", &["FUNCTIONS"], &[]),
     ("skynet.profile", "profile.rs", &["FUNCTIONS"], &["yield", "yield_co"]),
     ("skynet.require", "require.rs", &["FUNCTIONS"], &["require"]),
+    ("skynet.socket", "socket/mod.rs", &["FUNCTIONS"], &[]),
+    ("skynet.socketdriver", "socket/driver.rs", &["FUNCTIONS"], &[]),
 ];
 
 fn read(path: &str) -> String {

@@ -28,6 +28,8 @@ const NATIVE: &[(&str, ffi::lua_CFunction)] = &[
     ("skynet.memory", super::memory::open),
     ("skynet.profile", super::profile::open),
     ("skynet.require", super::require::open),
+    ("skynet.socket", super::socket::open),
+    ("skynet.socketdriver", super::socket::driver::open),
 ];
 
 /// Standard libraries by name; the others are opened late (`standard/late.rs`).

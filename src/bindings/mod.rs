@@ -13,6 +13,7 @@ mod profile;
 mod require;
 mod skynet;
 mod skynet_coroutine;
+mod socket;
 mod standard;
 
 pub use library::BUILTIN;

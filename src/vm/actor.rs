@@ -142,8 +142,12 @@ impl Drop for LuaActor {
         {
             // SAFETY: the service has ended; nothing of the VM is in use.
             unsafe {
-                pointer.get().fail_open_requests();
+                let vm = pointer.get();
+                vm.fail_open_requests();
+                let (shared, handle) = (Arc::clone(&vm.shared), vm.handle());
                 pointer.close();
+                // Behind the finalizers, which may still open one.
+                shared.sockets.service_ended(handle);
             }
         }
     }

@@ -20,6 +20,7 @@ pub mod request;
 pub mod resume;
 pub mod seri;
 pub mod session;
+pub mod sockets;
 pub mod state;
 pub mod thread;
 pub mod trace;
@@ -200,6 +201,8 @@ pub struct Vm {
     pub profiling: bool,
     /// References of the standard libraries that are not open yet (`bindings::standard`).
     pub late: [c_int; LATE_LIBRARIES],
+    /// Its sockets.
+    pub sockets: sockets::Pool,
     /// State of tracing.
     pub trace: Trace,
     /// A chunk being loaded, held here so that a raise does not lose it.

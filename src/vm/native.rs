@@ -236,6 +236,11 @@ impl TextBuffer {
         &self.0[..self.0.len() - 1]
     }
 
+    /// Keeps a text until the next one, so that Lua can copy it when its owner is gone.
+    pub fn keep(&mut self, text: &str) -> *const [u8] {
+        self.write(format_args!("{text}"))
+    }
+
     /// The text with its terminator.
     fn as_bytes(&self) -> &[u8] {
         if self.0.is_empty() { b"\0" } else { &self.0 }

@@ -184,6 +184,7 @@ impl VmPointer {
             stock: [None; STOCK],
             profiling: false,
             late: [NO_REFERENCE; LATE_LIBRARIES],
+            sockets: super::sockets::Pool::default(),
             trace: Trace::default(),
             loading: None,
             routes: std::array::from_fn(|_| None),

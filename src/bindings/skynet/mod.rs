@@ -5,10 +5,10 @@
 
 pub(crate) mod address;
 pub(crate) mod info;
-mod lazy;
+pub(crate) mod lazy;
 pub(crate) mod lifecycle;
 pub(crate) mod message;
-mod protocol;
+pub(crate) mod protocol;
 mod task;
 pub(crate) mod thread;
 pub(crate) mod tracing;

@@ -11,7 +11,7 @@ use crate::vm::request::{default_unknown_request, default_unknown_response};
 use crate::vm::session::NO_REFERENCE;
 
 /// `register_protocol{name=, id=, pack=, unpack=, dispatch=}`.
-pub(super) fn register_protocol(call: &mut Call) -> NativeResult {
+pub(crate) fn register_protocol(call: &mut Call) -> NativeResult {
     call.check_type(1, ffi::LUA_TTABLE)?;
     let state = call.state();
     // SAFETY: a native has free slots; fields may be metamethods, nothing here has a destructor.

@@ -107,7 +107,7 @@ fn call_stock(call: &mut Call, stock: Stock) -> NativeResult {
 
 /// A refusal: `sandbox: SERVICE may not WHAT (to allow it: HOW in sandbox.toml)`.
 #[cold]
-fn refuse(call: &mut Call, what: std::fmt::Arguments<'_>, how: &str) -> Raise {
+pub(super) fn refuse(call: &mut Call, what: std::fmt::Arguments<'_>, how: &str) -> Raise {
     refuse_because(call, what, format_args!("to allow it: {how} in sandbox.toml"))
 }
 

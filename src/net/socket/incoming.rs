@@ -13,15 +13,48 @@ pub enum Want {
     /// Exactly so many bytes.
     Bytes(usize),
     /// Everything before this separator, which is taken off and dropped.
-    Line(Box<[u8]>),
+    Line(Separator),
     /// Everything until the peer closes.
     All,
     /// To know when there is something; nothing is taken.
     Readable,
 }
 
-/// A buffer larger than this is given back when it is empty.
-const KEPT: usize = 16 << 10;
+/// Longest separator that needs no allocation.
+const SHORT: usize = 8;
+
+/// What ends a line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Separator(Kind);
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Kind {
+    Short([u8; SHORT], usize),
+    Long(Box<[u8]>),
+}
+
+impl Separator {
+    /// The separator of these bytes.
+    pub fn new(bytes: &[u8]) -> Self {
+        if bytes.len() > SHORT {
+            return Self(Kind::Long(bytes.into()));
+        }
+        let mut short = [0; SHORT];
+        short[..bytes.len()].copy_from_slice(bytes);
+        Self(Kind::Short(short, bytes.len()))
+    }
+
+    /// Its bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        match &self.0 {
+            Kind::Short(bytes, length) => &bytes[..*length],
+            Kind::Long(bytes) => bytes,
+        }
+    }
+}
+
+/// A buffer larger than this is given back when it is empty, so that an idle connection is small.
+const KEPT: usize = 4 << 10;
 
 /// Bytes that wait to be read.
 #[derive(Debug, Default)]
@@ -89,7 +122,7 @@ impl Incoming {
         match want {
             Want::Any | Want::Readable => !self.is_empty(),
             Want::Bytes(count) => self.len() >= *count,
-            Want::Line(separator) => self.find(separator).is_some(),
+            Want::Line(separator) => self.find(separator.as_slice()).is_some(),
             Want::All => false,
         }
     }
@@ -103,6 +136,7 @@ impl Incoming {
             Want::Bytes(count) if self.len() < *count => return false,
             Want::Bytes(count) => self.take_front(*count, 0, into),
             Want::Line(separator) => {
+                let separator = separator.as_slice();
                 let Some(length) = self.find(separator) else { return false };
                 self.take_front(length, separator.len(), into);
             }
@@ -166,7 +200,7 @@ mod tests {
     }
 
     fn line(separator: &str) -> Want {
-        Want::Line(separator.as_bytes().into())
+        Want::Line(Separator::new(separator.as_bytes()))
     }
 
     #[test]
@@ -195,6 +229,15 @@ mod tests {
         incoming.push(b"##");
         assert_eq!(taken(&mut incoming, &line("##")), Some(b"c".to_vec()));
         assert!(incoming.is_empty());
+    }
+
+    #[test]
+    fn separators_may_be_long_and_empty() {
+        let mut incoming = Incoming::default();
+        incoming.push(b"a--a long separator--b");
+        assert_eq!(taken(&mut incoming, &line("--a long separator--")), Some(b"a".to_vec()));
+        assert_eq!(taken(&mut incoming, &line("")), Some(Vec::new()));
+        assert_eq!(incoming.unread(), b"b");
     }
 
     #[test]

@@ -24,7 +24,7 @@ mod write;
 pub use bound::Poll;
 pub use connect::Allows;
 pub use inbound::{CLOSE_LINGER, Consumer, Filter};
-pub use incoming::Want;
+pub use incoming::{Separator, Want};
 pub use info::Info;
 pub use read::Take;
 pub use socket::{Mode, Owner, Socket, SocketId, StartError};

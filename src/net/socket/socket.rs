@@ -288,6 +288,11 @@ impl Socket {
         Ok(())
     }
 
+    /// Tells the owner that it is in use, as `start` does.
+    pub fn tell_started(&self) {
+        self.tell(&Event::Connect { port: 0, text: b"start" });
+    }
+
     /// Counts the socket with its new owner.
     fn change_owner(&self, owner: &Owner) -> Result<(), StartError> {
         let before = self.lock().owner.as_ref().map(|owner| owner.service.handle);
@@ -319,10 +324,12 @@ impl Socket {
         }
     }
 
-    /// Takes nothing from the peer until it is read or started again.
-    pub fn pause(&self) {
-        self.lock().paused = true;
+    /// Takes nothing from the peer until somebody waits for it or starts it again. False when
+    /// that was so already.
+    pub fn pause(&self) -> bool {
+        let before = std::mem::replace(&mut self.lock().paused, true);
         self.pause_link();
+        !before
     }
 
     pub(super) fn pause_link(&self) {
@@ -369,15 +376,16 @@ impl Socket {
     /// has still to take something. False when there is nothing to wait for.
     pub fn close_then(&self, linger: Duration, session: Option<Session>) -> bool {
         let queued = self.stream().map_or(0, |stream| stream.queued());
-        let (reader, owner, phase) = {
+        let (reader, owner, phase, waits) = {
             let mut state = self.lock();
             let phase = state.phase;
             if phase == Phase::Ended {
                 return false;
             }
             state.phase = Phase::Closing;
-            if queued == 0 {
-                state.waiter = state.waiter.or(session);
+            let waits = queued == 0 && state.waiter.is_none();
+            if waits {
+                state.waiter = session;
             }
             // A reader is told before whoever closes.
             let reader = match &mut state.reader {
@@ -387,10 +395,10 @@ impl Socket {
                 }
                 _ => None,
             };
-            (reader, state.owner.clone(), phase)
+            (reader, state.owner.clone(), phase, waits)
         };
         if let Some(owner) = owner {
-            let at_once = session.filter(|_| queued > 0);
+            let at_once = session.filter(|_| !waits);
             for session in [reader, at_once].into_iter().flatten() {
                 self.answer(&owner.service, session);
             }
