@@ -15,5 +15,6 @@ mod skynet;
 mod skynet_coroutine;
 mod socket;
 mod standard;
+mod tls;
 
 pub use library::BUILTIN;

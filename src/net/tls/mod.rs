@@ -7,6 +7,7 @@
 //! here reads or writes a socket except through a `Stream` that it is given.
 
 mod certificate;
+mod ciphers;
 mod client;
 mod files;
 mod reason;
