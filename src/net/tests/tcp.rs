@@ -23,6 +23,7 @@ struct Accepting {
     stop: Arc<Notify>,
     accepted: Events<(tokio::net::TcpStream, SocketAddr)>,
     failed: Events<String>,
+    task: tokio::task::JoinHandle<()>,
 }
 
 fn accepting(io: &Io, options: Options) -> Accepting {
@@ -40,8 +41,8 @@ fn accepting(io: &Io, options: Options) -> Accepting {
         move |socket, peer| drop(tell.send((socket, peer))),
         move |error| drop(tell_failure.send(error.to_string())),
     );
-    io.spawn(task).unwrap();
-    Accepting { number, stop, accepted, failed }
+    let task = runtime.spawn(task);
+    Accepting { number, stop, accepted, failed, task }
 }
 
 #[test]
@@ -121,7 +122,7 @@ fn a_port_in_use_cannot_be_bound_and_a_free_one_is_found() {
 fn accepted_connections_have_the_options_and_a_stop_closes_the_port() {
     let io = Io::new(1);
     let options = Options { nodelay: true, dead_after: Some(Duration::from_secs(8)) };
-    let Accepting { number, stop, accepted, failed } = accepting(&io, options);
+    let Accepting { number, stop, accepted, failed, task } = accepting(&io, options);
     let peer = TcpStream::connect(number).unwrap();
     let (socket, address) = accepted.recv_timeout(PATIENCE).unwrap();
     assert_eq!(address, peer.local_addr().unwrap());
@@ -132,8 +133,8 @@ fn accepted_connections_have_the_options_and_a_stop_closes_the_port() {
     #[cfg(target_os = "linux")]
     assert_eq!(socket.tcp_user_timeout().unwrap(), options.dead_after);
     stop.notify_one();
-    // The channel ends with the task, and the port with it.
-    assert!(accepted.recv_timeout(PATIENCE).is_err());
+    io.handle().unwrap().block_on(task).unwrap();
+    assert!(accepted.recv().is_err(), "there was one connection");
     assert_eq!(TcpStream::connect(number).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
     assert!(failed.recv().is_err(), "nothing has failed");
 }
