@@ -30,7 +30,7 @@ pairs: release
 
 # Every interleaving of the hand-off between threads. Its own folder, as all is compiled for loom.
 loom:
-	RUSTFLAGS="--cfg loom" CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+	RUSTFLAGS="--cfg model" CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
 	  cargo test --locked --release --target-dir $(TARGET)/loom --test loom_mailbox
 
 test: setup check loom pairs

@@ -64,6 +64,7 @@ impl std::error::Error for BootError {}
 pub fn start(config: &Config, sandbox: Sandbox, clock: Clock) -> Result<Arc<Node>, BootError> {
     interrupt::install();
     let settings = &config.settings;
+    let io = Arc::new(Io::new());
     let node = Node::new(
         NodeOptions {
             threads: settings.thread,
@@ -75,8 +76,9 @@ pub fn start(config: &Config, sandbox: Sandbox, clock: Clock) -> Result<Arc<Node
             clock,
             poke: interrupt::poke,
         },
-        factories(config, sandbox),
+        factories(config, sandbox, Arc::clone(&io)),
     );
+    node.set_driver(io);
     for (key, value) in &config.environment {
         node.set_environment(key, value);
     }
@@ -112,8 +114,7 @@ fn start_logger(node: &Arc<Node>, settings: &Settings) -> Result<(), BootError> 
     Ok(())
 }
 
-fn factories(config: &Config, sandbox: Sandbox) -> HashMap<&'static str, Factory> {
-    let io = Arc::new(Io::new(config.settings.io_thread));
+fn factories(config: &Config, sandbox: Sandbox, io: Arc<Io>) -> HashMap<&'static str, Factory> {
     let sockets = SocketOptions {
         nodelay: config.settings.tcp_nodelay,
         send_limit: config.settings.socket_send_limit,

@@ -12,6 +12,7 @@ use crate::boot::BootError;
 use crate::config::Config;
 use crate::kernel::{Clock, Node};
 use crate::process::daemon::{self, Role};
+use crate::process::heap;
 use crate::process::signals::{self, Signal};
 use crate::sandbox::Sandbox;
 use crate::{boot, config};
@@ -20,6 +21,7 @@ const USAGE: &str = "usage: node <config>   (a skynet config file; see docs/conf
 
 /// Runs the program with its arguments.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    heap::keep_freed();
     let arguments: Vec<OsString> = arguments.collect();
     let [path] = arguments.as_slice() else {
         complain(&format!("Need a config file.\n{USAGE}"));

@@ -1,7 +1,7 @@
 //! Model of the hand-off between threads: every interleaving of pushes with the consumer's turns.
 //!
-//! Run by `make loom` (`RUSTFLAGS="--cfg loom"`); an empty test otherwise.
-#![cfg(loom)]
+//! Run by `make loom` (`RUSTFLAGS="--cfg model"`); an empty test otherwise.
+#![cfg(model)]
 
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;

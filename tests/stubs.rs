@@ -20,6 +20,7 @@ const MODULES: &[(&str, &str, &[&str], &[&str])] = &[
     ("skynet.http.codec", "http.rs", &["FUNCTIONS"], &[]),
     ("skynet.internal", "internal.rs", &["FUNCTIONS"], &[]),
     ("skynet.memory", "memory.rs", &["FUNCTIONS"], &[]),
+    ("skynet.netpack", "netpack.rs", &["FUNCTIONS"], &[]),
     ("skynet.profile", "profile.rs", &["FUNCTIONS"], &["yield", "yield_co"]),
     ("skynet.socket.tls", "tls/mod.rs", &["FUNCTIONS"], &[]),
     ("skynet.tls.memory", "tls/memory.rs", &["FUNCTIONS"], &[]),

@@ -26,6 +26,7 @@ const NATIVE: &[(&str, ffi::lua_CFunction)] = &[
     ("skynet.http.codec", super::http::open),
     ("skynet.internal", super::internal::open),
     ("skynet.memory", super::memory::open),
+    ("skynet.netpack", super::netpack::open),
     ("skynet.profile", super::profile::open),
     ("skynet.socket.tls", super::tls::open),
     ("skynet.tls.memory", super::tls::memory::open),

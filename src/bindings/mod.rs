@@ -8,6 +8,7 @@ mod http;
 mod internal;
 mod library;
 mod memory;
+mod netpack;
 mod package;
 mod profile;
 mod require;

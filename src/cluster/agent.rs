@@ -8,7 +8,7 @@
 //! Invariant: a peer cannot make this node keep more than a bounded number of bytes: what it has
 //! begun and not finished, and what it does not read, is limited, and then the connection ends.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use tokio::net::TcpStream;
@@ -43,9 +43,8 @@ struct Agent {
     service: Arc<Service>,
     peer: String,
     channel: OnceLock<Channel>,
-    /// Something has begun to arrive and is not complete, and bytes received so far.
+    /// Something has begun to arrive and is not complete.
     unfinished: AtomicBool,
-    received: AtomicU64,
     /// The actor looks whether the rest arrives.
     watched: AtomicBool,
 }
@@ -61,14 +60,16 @@ pub(super) async fn serve(node: Arc<Node>, cluster: Arc<Cluster>, socket: TcpStr
             peer,
             channel: OnceLock::new(),
             unfinished: AtomicBool::new(false),
-            received: AtomicU64::new(0),
             watched: AtomicBool::new(false),
         });
         agent = Some(Arc::clone(&made));
         let actor = AgentActor { agent: made, batch: Batch::default(), seen: 0 };
         Ok(Launch { actor: Box::new(actor), first: None })
     });
-    let (Ok(_), Some(agent)) = (launched, agent) else { return };
+    let (Ok(_), Some(agent)) = (launched, agent) else {
+        // No actor was made that would count itself out.
+        return cluster.agent_ended();
+    };
     let receiver = Requests {
         agent: Arc::clone(&agent),
         inbound: Inbound::default(),
@@ -100,8 +101,32 @@ impl Agent {
         }
         let mut frame = Vec::new();
         encode_error(&mut frame, session, text.as_bytes());
-        if let Some(channel) = self.channel.get() {
-            let _ = channel.write(&frame);
+        self.write(&frame);
+    }
+
+    fn write(&self, frame: &[u8]) {
+        let Some(channel) = self.channel.get() else { return };
+        if let Ok(queued) = channel.write(frame) {
+            self.bound(channel, queued);
+        }
+    }
+
+    /// Holds a peer up that does not read its answers, and closes if it never does.
+    fn bound(&self, channel: &Channel, queued: usize) {
+        let limit = self.cluster.settings().queue_limit();
+        if queued > limit {
+            let peer = &self.peer;
+            self.log(&format!(
+                "cluster connection of {peer}: closed, it does not read: {queued} bytes wait to \
+                 be written, the limit is {limit}"
+            ));
+            channel.abort();
+        } else if queued > HIGH_WATER {
+            channel.pause();
+            // It may have been written meanwhile, and nobody would tell.
+            if channel.queued() <= LOW_WATER {
+                channel.resume();
+            }
         }
     }
 
@@ -189,9 +214,7 @@ impl Agent {
                 seri::put_integer(&mut address, handle.number().into());
                 let mut frame = Vec::new();
                 encode_ok(&mut frame, session, &address);
-                if let Some(channel) = self.channel.get() {
-                    let _ = channel.write(&frame);
-                }
+                self.write(&frame);
             }
             Some(_) => {}
         }
@@ -270,7 +293,6 @@ impl Receiver for Requests {
             agent.log(&format!("cluster connection of {}: closed, {why}", agent.peer));
             return Flow::Abort;
         }
-        agent.received.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         let unfinished = !self.assembly.is_empty() || !self.inbound.is_empty();
         agent.unfinished.store(unfinished, Ordering::Release);
         if unfinished && !agent.watched.swap(true, Ordering::AcqRel) {
@@ -298,7 +320,7 @@ impl Receiver for Requests {
 struct AgentActor {
     agent: Arc<Agent>,
     batch: Batch,
-    /// Bytes received when it last looked.
+    /// Bytes received and sent when it last looked.
     seen: u64,
 }
 
@@ -330,21 +352,8 @@ impl AgentActor {
 
     fn flush(&mut self) {
         let Some(channel) = self.agent.channel.get() else { return self.batch.clear() };
-        let Some(Ok(queued)) = self.batch.write_to(channel) else { return };
-        let limit = self.agent.cluster.settings().queue_limit();
-        if queued > limit {
-            let peer = &self.agent.peer;
-            self.agent.log(&format!(
-                "cluster connection of {peer}: closed, it does not read: {queued} bytes wait to \
-                 be written, the limit is {limit}"
-            ));
-            channel.abort();
-        } else if queued > HIGH_WATER {
-            channel.pause();
-            // It may have been written meanwhile, and nobody would tell.
-            if channel.queued() <= LOW_WATER {
-                channel.resume();
-            }
+        if let Some(Ok(queued)) = self.batch.write_to(channel) {
+            self.agent.bound(channel, queued);
         }
     }
 
@@ -360,10 +369,10 @@ impl AgentActor {
                 return;
             }
         }
-        let received = agent.received.load(Ordering::Relaxed);
-        if received == self.seen
-            && let Some(channel) = agent.channel.get()
-        {
+        let Some(channel) = agent.channel.get() else { return };
+        // Both ways: a peer that is held up until it has read its answers sends nothing meanwhile.
+        let moved = channel.traffic();
+        if moved == self.seen {
             agent.log(&format!(
                 "cluster connection of {}: closed, the rest of a message did not come within {:?}",
                 agent.peer,
@@ -371,7 +380,7 @@ impl AgentActor {
             ));
             return channel.abort();
         }
-        self.seen = received;
+        self.seen = moved;
         let ticks = agent.cluster.settings().dead_after.as_nanos() / CENTISECOND.as_nanos();
         agent.node.timeout(&agent.service, WATCH, i32::try_from(ticks.max(1)).unwrap_or(i32::MAX));
     }

@@ -46,6 +46,12 @@ impl Channel {
         self.stream.queued()
     }
 
+    /// Bytes received and sent so far.
+    pub(super) fn traffic(&self) -> u64 {
+        let (received, sent) = self.stream.traffic();
+        received + sent
+    }
+
     pub(super) fn pause(&self) {
         self.stream.pause();
     }

@@ -70,7 +70,7 @@ impl Answers {
             Response::Ok { session, body } => (session, Payload::copy_of(body)),
             Response::Error { session, text } => {
                 // What went wrong there; the caller here sees only that the call failed.
-                if self.link.fail(&self.node, session) {
+                if self.link.fail(&self.node, self.attempt, session) {
                     self.log(&String::from_utf8_lossy(text));
                 }
                 return Ok(());
@@ -87,7 +87,7 @@ impl Answers {
             }
         };
         // Nobody waits when the call was over its deadline.
-        self.link.answer(&self.node, session, payload);
+        self.link.answer(&self.node, self.attempt, session, payload);
         Ok(())
     }
 }
@@ -109,13 +109,15 @@ impl Receiver for Answers {
     }
 
     fn on_end(&mut self, _stream: &Arc<Stream>, end: End) {
-        let failed = self.link.lose(&self.node, self.attempt);
-        if !self.refused && !matches!(end, End::Closed | End::Lingered) {
-            let (name, address) = (&self.link.name, &self.address);
-            self.log(&format!(
-                "cluster node [{name}] ({address}): connection lost ({end}); {failed} calls failed"
-            ));
-        }
+        self.link.lose(&self.node, self.attempt, |failed| {
+            if !self.refused && !matches!(end, End::Closed | End::Lingered) {
+                let (name, address) = (&self.link.name, &self.address);
+                self.log(&format!(
+                    "cluster node [{name}] ({address}): connection lost ({end}); {failed} calls \
+                     failed"
+                ));
+            }
+        });
         self.link.post(&self.node, Event::Lost(self.attempt));
     }
 }

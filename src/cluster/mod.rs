@@ -14,6 +14,7 @@ mod batch;
 mod caller;
 mod channel;
 mod connect;
+mod deadlines;
 mod inbound;
 mod link;
 mod listener;
@@ -21,6 +22,7 @@ mod nodes;
 mod proxy;
 pub mod request;
 mod settings;
+mod waiting;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -92,12 +94,18 @@ impl Cluster {
     }
 
     /// Whether calls to a node without an address fail at once instead of waiting for one.
-    pub fn set_nowaiting(&self, nowaiting: bool) {
-        self.nowaiting.store(nowaiting, Ordering::Relaxed);
+    /// Those that wait already fail too.
+    pub fn set_nowaiting(&self, local: &Node, nowaiting: bool) {
+        self.nowaiting.store(nowaiting, Ordering::SeqCst);
+        let links: Vec<_> = {
+            let links = self.links.read().unwrap_or_else(PoisonError::into_inner);
+            links.values().cloned().collect()
+        };
+        links.iter().for_each(|link| link.post(local, link::Event::Retarget));
     }
 
     fn is_nowaiting(&self) -> bool {
-        self.nowaiting.load(Ordering::Relaxed)
+        self.nowaiting.load(Ordering::SeqCst)
     }
 
     /// Where a node is; `None` when nobody has said.

@@ -2,6 +2,7 @@
 
 pub mod cluster;
 pub mod http;
+pub mod netpack;
 pub mod seri;
 pub mod socket_event;
 pub mod udp_address;

@@ -199,7 +199,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When the stream is at its end, ends inside the value, or names an unknown type.
-    #[inline]
+    #[inline(always)]
     pub fn next_item(&mut self) -> Result<Item<'a>, Invalid> {
         let [first] = self.bytes()?;
         let argument = first >> TYPE_BITS;

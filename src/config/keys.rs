@@ -63,7 +63,6 @@ pub(super) const KEYS: &[Key] = &[
     Key::absent("keyfile"),
     // This node's own keys.
     Key::absent("sandbox"),
-    Key::silent("io_thread", "1"),
     Key::absent("cluster_allow"),
     Key::silent("cluster_connect_timeout", "5"),
     Key::silent("cluster_dead_after", "15"),

@@ -17,9 +17,6 @@ use super::keys::{self, DefaultValue};
 /// Worker threads that a node may have; skynet's own limits.
 const THREADS: RangeInclusive<u64> = 1..=1024;
 
-/// I/O threads that a node may have; more than processors gain nothing.
-const IO_THREADS: RangeInclusive<u64> = 1..=64;
-
 /// MiB that may wait to be sent on one socket: from what a warning needs to what fits no machine.
 const SEND_LIMIT: RangeInclusive<u64> = 2..=1 << 20;
 
@@ -37,8 +34,6 @@ const ENDLESS_WARNING: RangeInclusive<f64> = 0.01..=86_400.0;
 pub struct Settings {
     /// Number of worker threads.
     pub thread: usize,
-    /// Number of I/O threads.
-    pub io_thread: usize,
     /// Whether small writes on TCP go out at once.
     pub tcp_nodelay: bool,
     /// Bytes that may wait to be sent on one socket.
@@ -124,7 +119,6 @@ impl Settings {
         let reader = Reader { assignments };
         let settings = Self {
             thread: reader.integer("thread", &THREADS)?,
-            io_thread: reader.integer("io_thread", &IO_THREADS)?,
             tcp_nodelay: reader.boolean("tcp_nodelay")?,
             socket_send_limit: reader.integer::<usize>("socket_send_limit", &SEND_LIMIT)? << 20,
             harbor: reader.integer("harbor", &HARBORS)?,
@@ -293,7 +287,6 @@ mod tests {
         let settings = settings("");
         let expected = Settings {
             thread: 8,
-            io_thread: 1,
             tcp_nodelay: true,
             socket_send_limit: 64 << 20,
             harbor: 1,

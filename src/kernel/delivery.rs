@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use super::clock::CENTISECOND;
 use super::handle::Handle;
-use super::message::{Kind, Message, Session};
+use super::mailbox::Pushed;
+use super::message::{Head, Kind, Message, Session};
 use super::node::Node;
 use super::registry::Routed;
 use super::service::Service;
@@ -32,15 +33,28 @@ impl Node {
     /// it with an error.
     #[inline]
     pub fn send(&self, service: &Arc<Service>, message: Message) -> Result<(), SendError> {
-        service.count_in(&message);
+        service.count_in(message.payload.len());
         let pushed = service.mailbox.push(message);
+        self.after_push(service, pushed);
+        Ok(())
+    }
+
+    /// Sends a message with a copy of `bytes` to a service at hand, as `send` does.
+    #[inline]
+    pub fn send_copy(&self, service: &Arc<Service>, head: Head, bytes: &[u8]) {
+        service.count_in(bytes.len());
+        let pushed = service.mailbox.push_copy(head, bytes);
+        self.after_push(service, pushed);
+    }
+
+    #[inline]
+    fn after_push(&self, service: &Arc<Service>, pushed: Pushed) {
         if pushed.before == 0 {
             self.scheduler.schedule(service);
         }
         if service.is_closed() {
             service.take_leftovers(&mut |message| self.undelivered(message, service.handle));
         }
-        Ok(())
     }
 
     /// True when a further request to `service` must be refused. Answers are always accepted.

@@ -11,10 +11,13 @@
 //!
 //! The list is the non-intrusive queue of Dmitry Vyukov: one exchange for a push, no loop.
 
+use std::fmt;
+use std::marker::PhantomData;
 use std::mem::MaybeUninit;
+use std::ops::{Deref, DerefMut};
 use std::ptr;
 
-use super::message::Message;
+use super::message::{Head, Message, Payload};
 use super::sync::{AtomicPtr, AtomicUsize, Ordering, UnsafeCell};
 
 struct Node {
@@ -24,17 +27,23 @@ struct Node {
 }
 
 impl Node {
+    /// A node without a message.
     #[inline]
-    fn allocate(message: MaybeUninit<Message>) -> *mut Self {
-        let node = Self { next: AtomicPtr::new(ptr::null_mut()), message };
+    fn allocate() -> *mut Self {
         match spare::take() {
-            // SAFETY: a spare node is a box without contents, owned by nobody else.
+            // SAFETY: a spare node is a box whose message is gone, owned by nobody else.
             Some(spare) => unsafe {
-                spare.write(node);
+                (*spare).next.store(ptr::null_mut(), Ordering::Relaxed);
                 spare
             },
-            None => Box::into_raw(Box::new(node)),
+            None => Self::allocate_new(),
         }
+    }
+
+    #[cold]
+    fn allocate_new() -> *mut Self {
+        let node = Self { next: AtomicPtr::new(ptr::null_mut()), message: MaybeUninit::uninit() };
+        Box::into_raw(Box::new(node))
     }
 
     /// Takes back a node whose message is gone.
@@ -52,20 +61,40 @@ impl Node {
 
 /// Nodes kept by each thread for its next pushes: a message between services of one worker then
 /// costs no allocation.
-#[cfg(not(loom))]
+#[cfg(not(model))]
 mod spare {
-    use std::cell::RefCell;
+    use std::cell::Cell;
+    use std::ptr;
 
     use super::Node;
+    use crate::kernel::sync::Ordering;
 
     /// Nodes one thread keeps: enough for the to and fro of a turn, 16 KiB at most.
     const KEPT: usize = 256;
 
-    struct Spare(Vec<*mut Node>);
+    /// A list of nodes without messages, linked like those of a mailbox.
+    struct Spare {
+        first: Cell<*mut Node>,
+        count: Cell<usize>,
+    }
+
+    impl Spare {
+        #[inline]
+        fn take(&self) -> Option<*mut Node> {
+            let first = self.first.get();
+            if first.is_null() {
+                return None;
+            }
+            // SAFETY: a kept node is a box of ours.
+            self.first.set(unsafe { (*first).next.load(Ordering::Relaxed) });
+            self.count.set(self.count.get() - 1);
+            Some(first)
+        }
+    }
 
     impl Drop for Spare {
         fn drop(&mut self) {
-            for node in self.0.drain(..) {
+            while let Some(node) = self.take() {
                 // SAFETY: a kept node is a box of ours; its message is gone.
                 drop(unsafe { Box::from_raw(node) });
             }
@@ -73,22 +102,25 @@ mod spare {
     }
 
     thread_local! {
-        static SPARE: RefCell<Spare> = const { RefCell::new(Spare(Vec::new())) };
+        static SPARE: Spare =
+            const { Spare { first: Cell::new(ptr::null_mut()), count: Cell::new(0) } };
     }
 
     #[inline]
     pub(super) fn take() -> Option<*mut Node> {
         // A thread that is ending has no list any more.
-        SPARE.try_with(|spare| spare.borrow_mut().0.pop()).ok().flatten()
+        SPARE.try_with(Spare::take).ok().flatten()
     }
 
     #[inline]
     pub(super) fn keep(node: *mut Node) -> bool {
         let kept = SPARE.try_with(|spare| {
-            let list = &mut spare.borrow_mut().0;
-            let room = list.len() < KEPT;
+            let room = spare.count.get() < KEPT;
             if room {
-                list.push(node);
+                // SAFETY: the caller owns the node.
+                unsafe { (*node).next.store(spare.first.get(), Ordering::Relaxed) };
+                spare.first.set(node);
+                spare.count.set(spare.count.get() + 1);
             }
             room
         });
@@ -97,7 +129,7 @@ mod spare {
 }
 
 /// Under the model checker every node is allocated and freed, so that it sees each use.
-#[cfg(loom)]
+#[cfg(model)]
 mod spare {
     use super::Node;
 
@@ -141,7 +173,7 @@ pub struct Pushed {
 impl Mailbox {
     /// An empty mailbox.
     pub fn new() -> Self {
-        let stub = Node::allocate(MaybeUninit::uninit());
+        let stub = Node::allocate();
         Self {
             head: AtomicPtr::new(stub),
             tail: Tail(UnsafeCell::new(stub)),
@@ -152,7 +184,33 @@ impl Mailbox {
     /// Adds a message. When `before` is zero the caller must schedule the service.
     #[inline]
     pub fn push(&self, message: Message) -> Pushed {
-        let node = Node::allocate(MaybeUninit::new(message));
+        let node = Node::allocate();
+        // SAFETY: nobody else knows the node yet.
+        unsafe { (*node).message.write(message) };
+        self.link(node)
+    }
+
+    /// As `push`, of a message with a copy of `bytes`, which is written where it will lie.
+    #[inline]
+    pub fn push_copy(&self, head: Head, bytes: &[u8]) -> Pushed {
+        let node = Node::allocate();
+        let Head { source, session, kind } = head;
+        // SAFETY: nobody else knows the node yet; every field of its message is written, and a
+        // `MaybeUninit` lies like what it may hold.
+        unsafe {
+            let message = (*node).message.as_mut_ptr();
+            (&raw mut (*message).source).write(source);
+            (&raw mut (*message).session).write(session);
+            (&raw mut (*message).kind).write(kind);
+            let payload = (&raw mut (*message).payload).cast::<MaybeUninit<Payload>>();
+            Payload::write_copy(&mut *payload, bytes);
+        }
+        self.link(node)
+    }
+
+    /// Appends a node with a message.
+    #[inline]
+    fn link(&self, node: *mut Node) -> Pushed {
         let previous = self.head.swap(node, Ordering::AcqRel);
         // SAFETY: `previous` is not freed before its link is set: the consumer frees a node only
         // after following its `next`, and this thread is the only one to write that link.
@@ -179,6 +237,16 @@ impl Mailbox {
     /// closed mailbox is drained.
     #[inline]
     pub unsafe fn pop(&self) -> Option<Message> {
+        // SAFETY: the caller's promise; the result is used up here.
+        unsafe { self.take() }.map(Taken::into_message)
+    }
+
+    /// As `pop`, but leaves the message where it lies.
+    ///
+    /// # Safety
+    /// As for `pop`; and the result is dropped before the next message is taken.
+    #[inline]
+    pub unsafe fn take(&self) -> Option<Taken<'_>> {
         self.tail.0.with_mut(|tail| {
             // SAFETY: only the consumer touches `tail`, and it always points at a live node.
             unsafe {
@@ -189,7 +257,7 @@ impl Mailbox {
                 }
                 *tail = next;
                 Node::free(emptied);
-                Some((*next).message.assume_init_read())
+                Some(Taken { message: (*next).message.as_mut_ptr(), mailbox: PhantomData })
             }
         })
     }
@@ -220,6 +288,55 @@ impl Mailbox {
     }
 }
 
+/// A message that is off the queue and still lies in its node, the one `tail` points at, until it
+/// is dropped.
+pub struct Taken<'a> {
+    message: *mut Message,
+    mailbox: PhantomData<&'a Mailbox>,
+}
+
+impl Taken<'_> {
+    /// Moves the message out.
+    #[inline]
+    pub fn into_message(self) -> Message {
+        let this = std::mem::ManuallyDrop::new(self);
+        // SAFETY: the message is initialised (invariant of `Node`) and not dropped here.
+        unsafe { this.message.read() }
+    }
+}
+
+impl Deref for Taken<'_> {
+    type Target = Message;
+
+    #[inline]
+    fn deref(&self) -> &Message {
+        // SAFETY: the node lives until the next message is taken, which `take` forbids meanwhile.
+        unsafe { &*self.message }
+    }
+}
+
+impl DerefMut for Taken<'_> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Message {
+        // SAFETY: as in `deref`; the consumer alone uses the message.
+        unsafe { &mut *self.message }
+    }
+}
+
+impl fmt::Debug for Taken<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(formatter)
+    }
+}
+
+impl Drop for Taken<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: as in `deref`; from here on the node counts as emptied.
+        unsafe { ptr::drop_in_place(self.message) };
+    }
+}
+
 impl Default for Mailbox {
     fn default() -> Self {
         Self::new()
@@ -236,7 +353,7 @@ impl Drop for Mailbox {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(model)))]
 mod tests {
     use super::super::message::{Kind, Session};
     use super::*;
@@ -254,6 +371,23 @@ mod tests {
         let taken = unsafe { mailbox.pop() };
         assert_eq!(taken.map(|message| message.session), Some(Session(1)));
         assert!(mailbox.settle(1), "one message is left, so the consumer keeps the right");
+    }
+
+    #[test]
+    fn a_message_handled_where_it_lies_frees_its_block_and_leaves_the_next_one_alone() {
+        let mailbox = Mailbox::new();
+        let head = |number| Head { source: None, session: Session(number), kind: Kind::LUA };
+        mailbox.push_copy(head(1), &[7; 100]);
+        mailbox.push_copy(head(2), b"short");
+        for (number, bytes) in [(1, &[7; 100][..]), (2, b"short")] {
+            // SAFETY: one thread, and the one before is dropped.
+            let mut taken = unsafe { mailbox.take() }.unwrap();
+            assert_eq!((taken.session, taken.kind), (Session(number), Kind::LUA));
+            assert_eq!(taken.payload.as_slice(), bytes);
+            taken.payload = Payload::EMPTY;
+        }
+        // SAFETY: one thread.
+        assert!(unsafe { mailbox.take() }.is_none());
     }
 
     #[test]

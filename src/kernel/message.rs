@@ -8,6 +8,7 @@
 
 use std::ffi::c_void;
 use std::fmt;
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::slice;
 
@@ -119,31 +120,66 @@ impl Message {
     }
 }
 
+/// A message but for its bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Head {
+    /// As in `Message`.
+    pub source: Option<Handle>,
+    /// As in `Message`.
+    pub session: Session,
+    /// As in `Message`.
+    pub kind: Kind,
+}
+
 /// Bytes of a message.
 pub struct Payload(Storage);
 
 enum Storage {
-    Inline { length: u8, bytes: [u8; INLINE_CAPACITY] },
+    /// The first `length` of the bytes are initialised; the others are nobody's business.
+    Inline {
+        length: u8,
+        bytes: InlineBytes,
+    },
     Block(Block),
     Vector(Vec<u8>),
 }
 
+type InlineBytes = [MaybeUninit<u8>; INLINE_CAPACITY];
+
 impl Payload {
     /// No bytes at all.
-    pub const EMPTY: Self = Self(Storage::Inline { length: 0, bytes: [0; INLINE_CAPACITY] });
+    pub const EMPTY: Self = Self::unwritten(0);
+
+    /// An inline payload whose bytes are still to be written.
+    #[inline(always)]
+    const fn unwritten(length: u8) -> Self {
+        Self(Storage::Inline { length, bytes: [MaybeUninit::uninit(); INLINE_CAPACITY] })
+    }
 
     /// A payload with a copy of `bytes`.
     #[inline]
     pub fn copy_of(bytes: &[u8]) -> Self {
-        if bytes.len() <= INLINE_CAPACITY {
-            let mut inline = [0; INLINE_CAPACITY];
-            inline[..bytes.len()].copy_from_slice(bytes);
-            // The branch above keeps the length below 256.
-            #[allow(clippy::cast_possible_truncation, reason = "at most INLINE_CAPACITY")]
-            let length = bytes.len() as u8;
-            Self(Storage::Inline { length, bytes: inline })
-        } else {
-            Self(Storage::Block(Block::copy_of(bytes)))
+        let mut payload = MaybeUninit::uninit();
+        Self::write_copy(&mut payload, bytes);
+        // SAFETY: written by the line above.
+        unsafe { payload.assume_init() }
+    }
+
+    /// Makes `place` a payload with a copy of `bytes`. They are written where they will stay:
+    /// moving a payload that was just written makes the processor wait for its own stores.
+    #[inline(always)]
+    pub(super) fn write_copy(place: &mut MaybeUninit<Self>, bytes: &[u8]) {
+        match u8::try_from(bytes.len()) {
+            Ok(length) if bytes.len() <= INLINE_CAPACITY => {
+                if let Storage::Inline { bytes: inline, .. } =
+                    &mut place.write(Self::unwritten(length)).0
+                {
+                    copy_small(inline, bytes);
+                }
+            }
+            _ => {
+                place.write(Self(Storage::Block(Block::copy_of(bytes))));
+            }
         }
     }
 
@@ -166,9 +202,7 @@ impl Payload {
                 inline[start..start + piece.len()].copy_from_slice(piece);
                 start += piece.len();
             }
-            // The branch above keeps the length below 256.
-            #[allow(clippy::cast_possible_truncation, reason = "at most INLINE_CAPACITY")]
-            return Self(Storage::Inline { length: length as u8, bytes: inline });
+            return Self::copy_of(&inline[..length]);
         }
         let block = Block::new(length);
         for piece in pieces {
@@ -199,7 +233,7 @@ impl Payload {
     pub fn into_raw(self) -> (*mut c_void, usize) {
         let block = match self.0 {
             Storage::Inline { length: 0, .. } => return (std::ptr::null_mut(), 0),
-            Storage::Inline { length, bytes } => Block::copy_of(&bytes[..usize::from(length)]),
+            Storage::Inline { length, bytes } => Block::copy_of(written(&bytes, length)),
             Storage::Vector(bytes) => Block::copy_of(&bytes),
             Storage::Block(block) => block,
         };
@@ -211,20 +245,67 @@ impl Payload {
     #[inline]
     pub fn as_slice(&self) -> &[u8] {
         match &self.0 {
-            Storage::Inline { length, bytes } => &bytes[..usize::from(*length)],
+            Storage::Inline { length, bytes } => written(bytes, *length),
             Storage::Block(block) => block.as_slice(),
             Storage::Vector(bytes) => bytes,
         }
     }
 
     /// Number of bytes.
+    #[inline]
     pub fn len(&self) -> usize {
-        self.as_slice().len()
+        match &self.0 {
+            Storage::Inline { length, .. } => usize::from(*length),
+            Storage::Block(block) => block.length,
+            Storage::Vector(bytes) => bytes.len(),
+        }
     }
 
     /// True when there are no bytes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+/// The initialised bytes of an inline payload.
+#[inline(always)]
+fn written(bytes: &InlineBytes, length: u8) -> &[u8] {
+    let bytes = &bytes[..usize::from(length)];
+    // SAFETY: the invariant of `Storage::Inline`.
+    unsafe { slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) }
+}
+
+/// Copies at most `INLINE_CAPACITY` bytes. As two overlapping moves of a fixed size they cost less
+/// than the call of a function that can copy any number.
+#[inline(always)]
+fn copy_small(to: &mut InlineBytes, from: &[u8]) {
+    /// Copies `from[at..at + N]`.
+    #[inline(always)]
+    fn chunk<const N: usize>(to: &mut InlineBytes, from: &[u8], at: usize) {
+        if let (Some(to), Some(from)) = (
+            to.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<N>()),
+            from.get(at..).and_then(|rest| rest.first_chunk::<N>()),
+        ) {
+            *to = from.map(MaybeUninit::new);
+        }
+    }
+    match from.len() {
+        length @ 16.. => {
+            chunk::<16>(to, from, 0);
+            if length > 32 {
+                chunk::<16>(to, from, 16);
+            }
+            chunk::<16>(to, from, length - 16);
+        }
+        length @ 8.. => {
+            chunk::<8>(to, from, 0);
+            chunk::<8>(to, from, length - 8);
+        }
+        length @ 4.. => {
+            chunk::<4>(to, from, 0);
+            chunk::<4>(to, from, length - 4);
+        }
+        length => (0..length).for_each(|at| chunk::<1>(to, from, at)),
     }
 }
 
@@ -286,7 +367,7 @@ mod tests {
 
     #[test]
     fn payloads_keep_their_bytes_inline_and_as_blocks() {
-        for length in [0, 1, INLINE_CAPACITY, INLINE_CAPACITY + 1, 70_000] {
+        for length in (0..=INLINE_CAPACITY + 1).chain([255, 256, 70_000]) {
             let bytes: Vec<u8> =
                 (0..length).map(|index| u8::try_from(index % 251).unwrap()).collect();
             let payload = Payload::copy_of(&bytes);

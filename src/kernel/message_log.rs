@@ -9,6 +9,8 @@ use std::path::Path;
 
 use super::handle::Handle;
 use super::message::Message;
+use super::node::Node;
+use super::service::Service;
 
 /// An open message log.
 #[derive(Debug)]
@@ -39,5 +41,42 @@ impl MessageLog {
 
     pub(super) fn close(mut self, now: u64) {
         let _ = writeln!(self.file, "close time: {now}");
+    }
+}
+
+impl Node {
+    /// Opens every message log anew, for a tool that has moved the files away.
+    pub fn reopen_message_logs(&self) {
+        for service in self.registry.services() {
+            if service.has_message_log() {
+                self.log_messages(&service, false);
+                self.log_messages(&service, true);
+            }
+        }
+    }
+
+    /// Starts or ends the message log of a service.
+    pub fn log_messages(&self, service: &Service, on: bool) {
+        let now = self.clock.now();
+        if !on {
+            if service.stop_message_log(now) {
+                self.log(Some(service.handle), "Close log file");
+            }
+            return;
+        }
+        let Some(directory) = &self.options.message_log_directory else { return };
+        match MessageLog::open(directory, service.handle, now) {
+            Ok(log) => {
+                service.start_message_log(log);
+                self.log(
+                    Some(service.handle),
+                    &format!("Open log file in {}", directory.display()),
+                );
+            }
+            Err(error) => self.log(
+                Some(service.handle),
+                &format!("Open log file in {} fail: {error}", directory.display()),
+            ),
+        }
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod delivery;
+pub mod driver;
 mod ended;
 pub mod handle;
 pub mod log;
@@ -15,6 +16,7 @@ mod progress;
 pub mod registry;
 pub mod scheduler;
 pub mod service;
+pub mod stamp;
 pub mod stop;
 mod sync;
 mod ticker;
@@ -25,7 +27,7 @@ pub mod watchdog;
 pub use clock::Clock;
 pub use delivery::SendError;
 pub use handle::Handle;
-pub use message::{Kind, Message, Payload, Session};
+pub use message::{Head, Kind, Message, Payload, Session};
 pub use node::{Launch, Node, NodeOptions};
 pub use service::{Actor, Inbox, Service};
 pub use watchdog::Interrupt;

@@ -16,10 +16,10 @@ use super::clock::Clock;
 use super::ended::Ended;
 use super::handle::Handle;
 use super::message::{Kind, Message, Payload, Session};
-use super::message_log::MessageLog;
 use super::registry::Registry;
 use super::scheduler::Scheduler;
 use super::service::{Actor, Service};
+use super::stamp::Stamps;
 use super::stop::Savers;
 use super::ticker;
 use super::timer::Wheel;
@@ -74,6 +74,8 @@ pub struct Node {
     pub registry: Registry,
     /// The node's time.
     pub clock: Clock,
+    /// Clock of the services' time.
+    pub stamps: Stamps,
     /// Settings.
     pub options: NodeSettings,
     pub(super) scheduler: Scheduler,
@@ -119,6 +121,7 @@ impl Node {
         Arc::new(Self {
             registry: Registry::new(options.harbor),
             clock: options.clock,
+            stamps: Stamps::new(),
             options: NodeSettings {
                 threads: options.threads,
                 profile: options.profile,
@@ -452,41 +455,6 @@ impl Node {
                     None => format!("{handle} (no service)"),
                 },
             },
-        }
-    }
-
-    /// Opens every message log anew, for a tool that has moved the files away.
-    pub fn reopen_message_logs(&self) {
-        for service in self.registry.services() {
-            if service.has_message_log() {
-                self.log_messages(&service, false);
-                self.log_messages(&service, true);
-            }
-        }
-    }
-
-    /// Starts or ends the message log of a service.
-    pub fn log_messages(&self, service: &Service, on: bool) {
-        let now = self.clock.now();
-        if !on {
-            if service.stop_message_log(now) {
-                self.log(Some(service.handle), "Close log file");
-            }
-            return;
-        }
-        let Some(directory) = &self.options.message_log_directory else { return };
-        match MessageLog::open(directory, service.handle, now) {
-            Ok(log) => {
-                service.start_message_log(log);
-                self.log(
-                    Some(service.handle),
-                    &format!("Open log file in {}", directory.display()),
-                );
-            }
-            Err(error) => self.log(
-                Some(service.handle),
-                &format!("Open log file in {} fail: {error}", directory.display()),
-            ),
         }
     }
 }

@@ -9,15 +9,17 @@
 //! Invariant: a service is in at most one queue (the mailbox counter sees to it). A worker parks
 //! only after it has announced so and looked once more, so no wake-up is lost.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::Thread;
+use std::time::{Duration, Instant};
 
 use crossbeam_deque::{Injector, Steal, Stealer, Worker as Queue};
 
+use super::driver::{Driver, Signal};
 use super::progress::Progress;
 use super::service::Service;
 
@@ -32,6 +34,11 @@ const SEARCH_ROUNDS: usize = 16;
 /// Pauses of the processor between two rounds, so that looking does not slow down the worker
 /// whose queue is looked at.
 const PAUSES: usize = 16;
+
+/// Turns after which a busy worker asks the clock whether to look at the network.
+const TURNS_PER_CLOCK: u32 = 16;
+/// How often it looks: what it costs then vanishes, and nobody waits longer for a busy worker.
+const LOOK_EVERY: Duration = Duration::from_micros(100);
 
 /// A service in a run queue: a pointer, since counting references would cost every message two
 /// atomic operations.
@@ -72,6 +79,8 @@ pub(super) struct Seat {
     pub(super) progress: Progress,
     /// Busy with one message since the last tick.
     pub(super) stalled: AtomicBool,
+    /// Calls the worker out of the driver.
+    signal: Signal,
     stealer: Stealer<Scheduled>,
     /// Until the worker's thread takes it.
     queue: Mutex<Option<Queue<Scheduled>>>,
@@ -90,6 +99,7 @@ impl Seat {
         Self {
             progress: Progress::default(),
             stalled: AtomicBool::new(false),
+            signal: Signal::default(),
             stealer: queue.stealer(),
             queue: Mutex::new(Some(queue)),
             thread: Mutex::default(),
@@ -100,6 +110,7 @@ impl Seat {
         if let Some(occupant) = &*self.thread.lock().unwrap_or_else(PoisonError::into_inner) {
             occupant.thread.unpark();
         }
+        self.signal.set();
     }
 
     /// Calls `poke` with the worker's thread, which cannot end meanwhile.
@@ -128,12 +139,30 @@ pub(super) struct Scheduler {
     /// Seats from the first on in which a worker has ever sat.
     used: AtomicUsize,
     stopping: AtomicBool,
+    driver: OnceLock<Arc<dyn Driver>>,
+    /// Some thread is in the driver.
+    driven: AtomicBool,
 }
 
 /// What the worker of this thread needs at hand.
 struct Local {
     scheduler: *const Scheduler,
+    seat: usize,
     queue: Queue<Scheduled>,
+    /// It waits in the driver, and handles what arrives there.
+    driving: Cell<bool>,
+}
+
+/// The driver's seat, given up when dropped.
+struct Wheel<'a> {
+    driver: &'a dyn Driver,
+    driven: &'a AtomicBool,
+}
+
+impl Drop for Wheel<'_> {
+    fn drop(&mut self) {
+        self.driven.store(false, Ordering::SeqCst);
+    }
 }
 
 thread_local! {
@@ -150,6 +179,36 @@ impl Scheduler {
             searching: AtomicUsize::new(0),
             used: AtomicUsize::new(threads),
             stopping: AtomicBool::new(false),
+            driver: OnceLock::new(),
+            driven: AtomicBool::new(false),
+        }
+    }
+
+    /// Says what idle workers wait in.
+    pub(super) fn set_driver(&self, driver: Arc<dyn Driver>) {
+        let _ = self.driver.set(driver);
+    }
+
+    /// Takes the driver's seat, if there is something to drive and nobody does.
+    fn take_wheel(&self) -> Option<Wheel<'_>> {
+        let driver = self.driver.get().filter(|driver| driver.is_active())?;
+        let taken =
+            !self.driven.load(Ordering::Relaxed) && !self.driven.swap(true, Ordering::SeqCst);
+        taken.then_some(Wheel { driver: &**driver, driven: &self.driven })
+    }
+
+    /// Sees to it that somebody looks at the network; called by the ticker.
+    pub(super) fn check_driver(&self) {
+        if self.driver.get().is_none_or(|driver| !driver.is_active())
+            || self.driven.load(Ordering::SeqCst)
+        {
+            return;
+        }
+        if self.parked() > 0 {
+            // It finds no work and waits in the driver.
+            self.wake_one();
+        } else if let Some(wheel) = self.take_wheel() {
+            wheel.driver.look();
         }
     }
 
@@ -160,7 +219,9 @@ impl Scheduler {
         let left = LOCAL.with_borrow(|local| match local {
             Some(local) if std::ptr::eq(local.scheduler, self) => {
                 local.queue.push(service);
-                if local.queue.len() > 1 {
+                if local.driving.get() {
+                    self.seats[local.seat].signal.set();
+                } else if local.queue.len() > 1 {
                     self.wake_one();
                 }
                 None
@@ -244,8 +305,11 @@ impl Scheduler {
         let native = unsafe { libc::pthread_self() };
         *place.thread.lock().unwrap_or_else(PoisonError::into_inner) =
             Some(Occupant { thread: std::thread::current(), native });
-        let local = Rc::new(Local { scheduler: self, queue });
+        let driving = Cell::new(false);
+        let local = Rc::new(Local { scheduler: self, seat, queue, driving });
         LOCAL.set(Some(Rc::clone(&local)));
+        let mut turns = 0;
+        let mut looked = Instant::now();
         while !self.is_stopping() && !surplus() {
             let found = local.queue.pop().or_else(|| self.search(seat, &local.queue));
             if let Some(service) = found {
@@ -256,9 +320,15 @@ impl Scheduler {
                         self.wake_one();
                     }
                 }
+                turns += 1;
+                if turns == TURNS_PER_CLOCK {
+                    turns = 0;
+                    self.look(&mut looked);
+                }
             } else {
                 on_idle();
-                self.park(seat);
+                self.park(&local);
+                turns = 0;
             }
         }
         LOCAL.set(None);
@@ -306,7 +376,22 @@ impl Scheduler {
         })
     }
 
-    fn park(&self, seat: usize) {
+    /// Looks at the network if nobody has for a while.
+    fn look(&self, looked: &mut Instant) {
+        if self.driver.get().is_none_or(|driver| !driver.is_active()) {
+            return;
+        }
+        let now = Instant::now();
+        if now.duration_since(*looked) >= LOOK_EVERY {
+            *looked = now;
+            if let Some(wheel) = self.take_wheel() {
+                wheel.driver.look();
+            }
+        }
+    }
+
+    fn park(&self, local: &Local) {
+        let seat = local.seat;
         {
             let mut parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner);
             parked.push(seat);
@@ -318,26 +403,49 @@ impl Scheduler {
                 other.stealer.len() > usize::from(!other.stalled.load(Ordering::Relaxed))
             });
         if missed {
-            let mut parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(position) = parked.iter().position(|other| *other == seat) {
-                parked.swap_remove(position);
-                self.parked_count.store(parked.len(), Ordering::SeqCst);
+            if self.withdraw(seat) {
                 return;
             }
             // Somebody has woken this worker meanwhile and counted it as searching.
         } else {
             loop {
-                std::thread::park();
+                // A call that comes from here on is seen; one before has changed what follows.
+                self.seats[seat].signal.reset();
                 if self.is_stopping() {
                     return;
                 }
-                let parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner);
-                if !parked.contains(&seat) {
+                if !self.parked.lock().unwrap_or_else(PoisonError::into_inner).contains(&seat) {
+                    break;
+                }
+                let Some(wheel) = self.take_wheel() else {
+                    std::thread::park();
+                    continue;
+                };
+                local.driving.set(true);
+                wheel.driver.wait(&self.seats[seat].signal);
+                local.driving.set(false);
+                drop(wheel);
+                if !local.queue.is_empty() {
+                    if self.withdraw(seat) {
+                        if local.queue.len() > 1 {
+                            self.wake_one();
+                        }
+                        return;
+                    }
                     break;
                 }
             }
         }
         self.searching.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Takes a worker off the list of the parked; false when somebody has done so to wake it.
+    fn withdraw(&self, seat: usize) -> bool {
+        let mut parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(position) = parked.iter().position(|other| *other == seat) else { return false };
+        parked.swap_remove(position);
+        self.parked_count.store(parked.len(), Ordering::SeqCst);
+        true
     }
 }
 

@@ -9,11 +9,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::handle::Handle;
-use super::mailbox::Mailbox;
+use super::mailbox::{Mailbox, Taken};
 use super::message::Message;
 use super::message_log::MessageLog;
 use super::node::Node;
 use super::progress::Progress;
+use super::stamp::Stamp;
 use super::sync::UnsafeCell;
 
 /// What the scheduler knows of an actor: Lua is one implementation, a test double another.
@@ -52,7 +53,7 @@ const LARGE: usize = 1 << 10;
 pub struct Stats {
     /// Messages handled.
     pub messages: AtomicU64,
-    /// Nanoseconds spent handling them.
+    /// Ticks spent handling them (`Node::stamps`).
     pub busy: AtomicU64,
     /// Bytes its Lua state and native parts hold, as of the end of its last turn.
     pub memory: AtomicUsize,
@@ -225,8 +226,7 @@ impl Service {
 
     /// Counts a message on its way into the mailbox.
     #[inline]
-    pub(super) fn count_in(&self, message: &Message) {
-        let length = message.payload.len();
+    pub(super) fn count_in(&self, length: usize) {
         if length >= LARGE {
             self.queued_bytes.fetch_add(length, Ordering::Relaxed);
         }
@@ -275,7 +275,8 @@ impl Service {
     }
 
     #[cold]
-    fn log_message(&self, message: &Message, now: u64) {
+    fn log_message(&self, message: &Message, node: &Node) {
+        let now = node.clock.now();
         if let Some(log) = &mut *self.message_log.lock().unwrap_or_else(PoisonError::into_inner) {
             log.write(message, now);
         }
@@ -318,7 +319,7 @@ pub struct Inbox<'a> {
     progress: &'a Progress,
     budget: usize,
     taken: usize,
-    began: Instant,
+    began: Stamp,
 }
 
 impl<'a> Inbox<'a> {
@@ -327,24 +328,31 @@ impl<'a> Inbox<'a> {
         service: &'a Service,
         progress: &'a Progress,
         budget: usize,
-        began: Instant,
+        began: Stamp,
     ) -> Self {
         Self { node, service, progress, budget, taken: 0, began }
     }
 
     /// When the turn began. Without profiling it is when the worker last woke up.
-    pub fn began(&self) -> Instant {
+    pub fn began(&self) -> Stamp {
         self.began
     }
 
     /// The next message of this turn; `None` ends it.
     #[inline]
     pub fn next_message(&mut self) -> Option<Message> {
+        self.next_in_place().map(Taken::into_message)
+    }
+
+    /// As `next_message`, but leaves the message where it lies, which spares moving it.
+    #[inline]
+    pub fn next_in_place(&mut self) -> Option<Taken<'_>> {
         if self.taken == self.budget || self.service.is_retired() {
             return None;
         }
-        // SAFETY: an inbox exists only inside `Service::run`, under the scheduling right.
-        let message = unsafe { self.service.mailbox.pop() }?;
+        // SAFETY: an inbox exists only inside `Service::run`, under the scheduling right; the result
+        // borrows it, so there is one at a time.
+        let message = unsafe { self.service.mailbox.take() }?;
         self.service.count_out(&message);
         self.taken += 1;
         self.progress.begin(self.service.handle, message.source);
@@ -353,7 +361,7 @@ impl<'a> Inbox<'a> {
             self.service.requests.store(0, Ordering::Relaxed);
         }
         if self.service.is_logged.load(Ordering::Relaxed) {
-            self.service.log_message(&message, self.node.clock.now());
+            self.service.log_message(&message, self.node);
         }
         Some(message)
     }

@@ -2,20 +2,20 @@
 //!
 //! Invariant: outside a loom run these are the plain `std` types at no cost.
 
-#[cfg(loom)]
+#[cfg(model)]
 pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
-#[cfg(not(loom))]
+#[cfg(not(model))]
 pub(crate) use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
-#[cfg(loom)]
+#[cfg(model)]
 pub(crate) use loom::cell::UnsafeCell;
 
 /// `std`'s cell with the interface of loom's, so that one source serves both.
-#[cfg(not(loom))]
+#[cfg(not(model))]
 #[derive(Debug)]
 pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
 
-#[cfg(not(loom))]
+#[cfg(not(model))]
 impl<T> UnsafeCell<T> {
     pub(crate) const fn new(value: T) -> Self {
         Self(std::cell::UnsafeCell::new(value))

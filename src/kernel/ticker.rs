@@ -40,6 +40,7 @@ pub(super) fn run(node: &Arc<Node>) {
         last = now;
         let stuck = watch(node, &mut watches, step);
         node.stuck_workers.store(stuck, Ordering::Relaxed);
+        node.scheduler.check_driver();
         if node.scheduler.has_waiting_work() {
             if node.scheduler.parked() > 0 {
                 node.scheduler.wake_one();

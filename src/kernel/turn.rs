@@ -6,13 +6,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
+use super::driver::Driver;
 use super::handle::Handle;
 use super::message::Kind;
 use super::node::Node;
 use super::scheduler::{Scheduled, Seat};
 use super::service::{Inbox, OVERLOAD_WARNING, Service};
+use super::stamp::Stamp;
 
 /// Most messages a service handles in one turn before others get theirs. Large enough that the
 /// cost of a turn vanishes, small enough that a turn of microsecond handlers stays far below a
@@ -20,16 +21,21 @@ use super::service::{Inbox, OVERLOAD_WARNING, Service};
 const TURN: usize = 128;
 
 impl Node {
+    /// Says what idle workers wait in; without it they just sleep.
+    pub fn set_driver(&self, driver: Arc<dyn Driver>) {
+        self.scheduler.set_driver(driver);
+    }
+
     pub(super) fn spawn_worker(self: &Arc<Self>, seat: usize) {
         let node = Arc::clone(self);
         self.spawn(&format!("worker {seat}"), move || {
-            let turn_end = std::cell::Cell::new(Instant::now());
+            let turn_end = std::cell::Cell::new(node.stamps.now());
             let idle = std::cell::Cell::new(true);
             node.scheduler.work(
                 seat,
                 &mut |service| {
                     if idle.replace(false) {
-                        turn_end.set(Instant::now());
+                        turn_end.set(node.stamps.now());
                     }
                     node.run_turn(service, &node.scheduler.seats[seat], &turn_end)
                 },
@@ -55,7 +61,7 @@ impl Node {
         &self,
         scheduled: Scheduled,
         seat: &Seat,
-        turn_end: &std::cell::Cell<Instant>,
+        turn_end: &std::cell::Cell<Stamp>,
     ) -> bool {
         let service = scheduled.service();
         if service.is_retired() {
@@ -81,10 +87,8 @@ impl Node {
         seat.progress.rest();
         add(&service.stats.messages, taken as u64);
         if self.options.profile {
-            let now = Instant::now();
-            let busy = now.duration_since(turn_end.replace(now));
-            let busy = u64::try_from(busy.as_nanos()).unwrap_or(u64::MAX);
-            add(&service.stats.busy, busy);
+            let now = self.stamps.now();
+            add(&service.stats.busy, now.ticks_since(turn_end.replace(now)));
         }
         if outcome.is_err() {
             self.log(Some(service.handle), "a native function panicked; the service ends");

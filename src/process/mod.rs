@@ -3,6 +3,7 @@
 //! Not here: what services do when the node stops (`kernel/stop.rs`).
 
 pub mod daemon;
+pub mod heap;
 pub mod signals;
 
 /// Host name and process id, which is what a node is called in the traces of others.

@@ -46,6 +46,8 @@ impl LuaActor {
         }
     }
 
+    #[cold]
+    #[inline(never)]
     fn boot(&mut self) {
         let ActorState::New { node, service, shared, arguments } =
             std::mem::replace(&mut self.state, ActorState::Ended)
@@ -108,11 +110,13 @@ impl Actor for LuaActor {
         let ActorState::Running(pointer) = self.state else { return };
         // SAFETY: this is the service's turn; no borrow is kept across Lua.
         unsafe { pointer.get().turn_began = Some(inbox.began()) };
-        while let Some(message) = inbox.next_message() {
+        let mut taken = 0;
+        while let Some(mut message) = inbox.next_in_place() {
+            taken += 1;
             // SAFETY: as above.
             unsafe {
-                pointer.get().taken = inbox.taken();
-                pointer.handle(message);
+                pointer.get().taken = taken;
+                pointer.handle(&mut message);
             }
         }
         // SAFETY: as above.
@@ -120,7 +124,7 @@ impl Actor for LuaActor {
     }
 
     /// A log service in Lua still writes what was logged before it ends.
-    fn on_leftover(&mut self, message: Message) -> Option<Message> {
+    fn on_leftover(&mut self, mut message: Message) -> Option<Message> {
         let ActorState::Running(pointer) = self.state else { return Some(message) };
         // SAFETY: the kernel calls this under the scheduling right; no borrow is kept across Lua.
         let is_log = unsafe {
@@ -131,7 +135,7 @@ impl Actor for LuaActor {
             return Some(message);
         }
         // SAFETY: as above.
-        unsafe { pointer.handle(message) };
+        unsafe { pointer.handle(&mut message) };
         None
     }
 }

@@ -8,6 +8,7 @@ use std::fmt;
 
 use mlua::ffi;
 
+use super::layout::Peek;
 use super::native::{NativeResult, Outcome, Raise};
 use super::{Vm, layout};
 
@@ -38,11 +39,25 @@ impl Call {
         unsafe { layout::wanted_results(self.state) == 0 }
     }
 
+    /// True when the running coroutine can yield.
+    #[inline(always)]
+    pub fn is_yieldable(&self) -> bool {
+        // SAFETY: as above.
+        unsafe { layout::is_yieldable(self.state) }
+    }
+
     /// Number of arguments, or of values on the stack.
     #[inline(always)]
     pub fn top(&self) -> c_int {
         // SAFETY: reading the top of a live state.
-        unsafe { ffi::lua_gettop(self.state) }
+        unsafe { layout::values(self.state) }
+    }
+
+    /// The value at `index`, an argument or a position below the top, without asking Lua.
+    #[inline(always)]
+    pub fn peek(&self, index: c_int) -> Peek {
+        // SAFETY: a native runs in a state whose layout was compared when it was made.
+        unsafe { layout::peek(self.state, index) }
     }
 
     /// The type of an argument, `LUA_TNONE` when there is none.
@@ -154,6 +169,10 @@ impl Call {
     /// When Lua's stack is at its limit of a million values.
     #[inline]
     pub fn reserve(&mut self, count: c_int) -> Result<(), Raise> {
+        // SAFETY: reading a live state.
+        if unsafe { layout::has_room(self.state, count) } {
+            return Ok(());
+        }
         // SAFETY: the check itself does not raise.
         if unsafe { ffi::lua_checkstack(self.state, count) } == 0 {
             return Err(self.error(format_args!("stack overflow")));

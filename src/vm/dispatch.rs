@@ -17,7 +17,7 @@ use super::native::Lossy;
 use super::session::{NO_REFERENCE, Waiter};
 use super::thread::{Request, ThreadId, Waiting};
 use super::{Callback, Current, VmPointer, Wake, interrupt, request, resume};
-use crate::kernel::{Handle, Kind, Message, Session};
+use crate::kernel::{Handle, Kind, Message, Payload, Session};
 use crate::native;
 
 /// A scratch buffer larger than this is given back after the message that needed it.
@@ -31,7 +31,8 @@ impl VmPointer {
     ///
     /// # Safety
     /// Called in the service's turn.
-    pub(super) unsafe fn handle(self, message: Message) {
+    #[inline]
+    pub(super) unsafe fn handle(self, message: &mut Message) {
         // SAFETY: no borrow is kept across Lua. The message, and so its bytes, stays alive until
         // this function returns.
         unsafe {
@@ -61,6 +62,7 @@ impl VmPointer {
     }
 
     /// Logs what went wrong in the message and lets go of what it needed.
+    #[inline]
     pub(super) unsafe fn after_message(self) {
         // SAFETY: as in `handle`.
         unsafe {
@@ -98,6 +100,7 @@ impl VmPointer {
     ///
     /// # Safety
     /// Called in the service's turn, possibly from a native (`skynet.dispatch_message`).
+    #[inline]
     pub unsafe fn dispatch(self) {
         // SAFETY: as in `handle`.
         unsafe {
@@ -121,7 +124,18 @@ impl VmPointer {
     ///
     /// # Safety
     /// As for `dispatch`.
+    #[inline]
     pub unsafe fn settle(self) {
+        // SAFETY: as in `handle`.
+        unsafe {
+            let vm = self.get();
+            if !(vm.wakeups.is_empty() && vm.failures.is_empty() && vm.forks.is_empty()) {
+                self.run_ready();
+            }
+        }
+    }
+
+    unsafe fn run_ready(self) {
         // SAFETY: as in `handle`.
         unsafe {
             loop {
@@ -170,6 +184,7 @@ impl VmPointer {
         }
     }
 
+    #[inline]
     pub(super) unsafe fn on_response(self, session: Session) {
         // SAFETY: as in `handle`.
         unsafe {
@@ -214,6 +229,7 @@ impl VmPointer {
         }
     }
 
+    #[cold]
     pub(super) unsafe fn on_trace(self, message: Current) {
         // SAFETY: as in `handle`; the bytes live as long as the message.
         unsafe {
@@ -228,6 +244,7 @@ impl VmPointer {
         }
     }
 
+    #[inline]
     pub(super) unsafe fn start_handler(self) {
         // SAFETY: as in `handle`.
         unsafe {
@@ -263,26 +280,22 @@ impl VmPointer {
     }
 
     /// Gives the message to a function of the script, as `skynet.core.callback` asks.
-    pub(super) unsafe fn call_script(self, function: c_int, forward: bool, message: Message) {
+    #[cold]
+    pub(super) unsafe fn call_script(self, function: c_int, forward: bool, message: &mut Message) {
         // SAFETY: as in `handle`.
         unsafe {
             let kind = message.kind;
             let session = message.session;
             let source = message.source;
-            let mut kept = None;
-            let (pointer, length) = if forward {
+            let length = message.payload.len();
+            let pointer = if forward {
                 // Owned by the script from now on, and freed with the VM if it forgets.
-                let length = message.payload.len();
-                (self.get().keep_block(message.payload), length)
+                let payload = std::mem::replace(&mut message.payload, Payload::EMPTY);
+                self.get().keep_block(payload)
             } else {
-                let payload = &*kept.insert(message.payload);
-                let bytes = payload.as_slice();
-                self.get().message.bytes = bytes;
-                (bytes.as_ptr().cast_mut().cast(), bytes.len())
+                message.payload.as_slice().as_ptr().cast_mut().cast()
             };
-            if forward {
-                self.get().message.bytes = std::ptr::slice_from_raw_parts(pointer.cast(), length);
-            }
+            self.get().message.bytes = std::ptr::slice_from_raw_parts(pointer.cast(), length);
             let state = self.get().state;
             let previous = interrupt::set_active(state);
             ffi::lua_pushcfunction(state, resume::add_traceback);
@@ -301,12 +314,12 @@ impl VmPointer {
                 self.get().note_error(&text);
             }
             ffi::lua_settop(state, handler - 1);
-            drop(kept);
         }
     }
 
     /// Writes the errors of the current message as one log entry, in skynet's form, with who
     /// called behind it.
+    #[cold]
     pub(super) unsafe fn log_errors(self) {
         // SAFETY: as in `handle`.
         let vm = unsafe { self.get() };

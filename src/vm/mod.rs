@@ -10,7 +10,7 @@ pub mod cache;
 pub mod call;
 pub mod dispatch;
 pub mod interrupt;
-mod layout;
+pub mod layout;
 pub mod loader;
 pub mod modules;
 pub mod native;
@@ -29,11 +29,11 @@ use std::collections::{HashMap, VecDeque};
 use std::ffi::c_int;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::time::Instant;
 
 use mlua::ffi;
 
-use crate::kernel::{Handle, Kind, Node, Payload, Service, Session};
+use crate::kernel::stamp::Stamp;
+use crate::kernel::{Handle, Head, Kind, Node, Payload, SendError, Service, Session};
 use crate::sandbox::Policy;
 use allocator::Allocator;
 use native::TextBuffer;
@@ -190,7 +190,7 @@ pub struct Vm {
     /// Messages taken in this turn.
     pub taken: usize,
     /// When this turn began, if the node measures.
-    pub turn_began: Option<Instant>,
+    pub turn_began: Option<Stamp>,
     /// References of registry values that natives need at hand.
     pub references: References,
     /// Address of Lua's own `coroutine.yield`, to tell a script's yield from the framework's.
@@ -254,6 +254,35 @@ impl Vm {
         self.route(handle)?;
         let slot = handle.number() as usize % ROUTES;
         self.routes[slot].as_ref().map(|service| (service, &*self.node))
+    }
+
+    /// Sends what was packed into the scratch buffer from `start` on, and takes it from there.
+    ///
+    /// # Errors
+    /// As `Node::send_to`.
+    #[inline]
+    pub fn send_packed(
+        &mut self,
+        to: Handle,
+        kind: Kind,
+        session: Session,
+        start: usize,
+    ) -> Result<(), SendError> {
+        let head = Head { source: Some(self.handle()), session, kind };
+        let sent = if self.route(to).is_none() {
+            Err(SendError::NoService)
+        } else if let Some(service) = &self.routes[to.number() as usize % ROUTES] {
+            if kind != Kind::RESPONSE && kind != Kind::ERROR && self.node.is_full(service) {
+                Err(SendError::Full)
+            } else {
+                self.node.send_copy(service, head, &self.scratch[start..]);
+                Ok(())
+            }
+        } else {
+            Err(SendError::NoService)
+        };
+        self.scratch.truncate(start);
+        sent
     }
 
     /// Takes the session of whoever sleeps under a queued token right now. Raises nothing.

@@ -10,7 +10,7 @@ use mlua::ffi;
 use super::native::{Call, NOTHING, NativeResult};
 use super::profile::Stopwatch;
 use super::thread::{ThreadId, Waiting};
-use super::{VmPointer, Wake, interrupt};
+use super::{VmPointer, Wake, interrupt, layout};
 use crate::native;
 
 /// How a resumed thread came to rest.
@@ -24,13 +24,22 @@ enum Rest {
 impl VmPointer {
     /// A thread ready for a function: a used one, or a new coroutine. `None` when there is no
     /// memory for one or the service has as many as it may; the reason is in the log.
+    #[inline]
     pub(super) unsafe fn take_thread(self) -> Option<ThreadId> {
         // SAFETY: as in `handle`.
         unsafe {
-            let vm = self.get();
-            if let Some(id) = vm.threads.reuse() {
-                return Some(id);
+            match self.get().threads.reuse() {
+                None => self.make_thread(),
+                found => found,
             }
+        }
+    }
+
+    #[cold]
+    unsafe fn make_thread(self) -> Option<ThreadId> {
+        // SAFETY: as in `handle`.
+        unsafe {
+            let vm = self.get();
             if let Some(limit) = vm.policy.coroutines
                 && vm.threads.busy() >= limit
             {
@@ -80,10 +89,10 @@ impl VmPointer {
             vm.threads[id].waiting = Waiting::Nothing;
             // A suspended coroutine gets its values from its continuation; a new one has its
             // function and arguments on its stack.
-            let arguments = if ffi::lua_status(coroutine) == ffi::LUA_YIELD {
+            let arguments = if layout::status(coroutine) == ffi::LUA_YIELD {
                 0
             } else {
-                ffi::lua_gettop(coroutine) - 1
+                layout::values(coroutine) - 1
             };
             if vm.profiling {
                 vm.threads[id].stopwatch.iter_mut().for_each(Stopwatch::resume);

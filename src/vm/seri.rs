@@ -7,6 +7,7 @@ use std::ffi::c_int;
 
 use mlua::ffi;
 
+use super::layout::Peek;
 use super::native::{Call, Raise};
 use crate::codec::seri::{self, Item, MAX_DEPTH, MAX_READ_DEPTH, Reader};
 
@@ -33,46 +34,25 @@ fn pack_value(call: &mut Call, index: c_int, depth: usize) -> Result<(), Raise> 
     if depth > MAX_DEPTH {
         return Err(fail(call, format_args!("serialize can't pack too depth table")));
     }
-    let state = call.state();
-    match call.kind(index) {
-        ffi::LUA_TSTRING => {
-            let mut length = 0;
-            // SAFETY: it is a string; it stays on the stack while its bytes are copied.
-            let bytes = unsafe {
-                let start = ffi::lua_tolstring(state, index, &raw mut length);
-                std::slice::from_raw_parts(start.cast(), length)
-            };
+    match call.peek(index) {
+        Peek::String(bytes) => {
+            // SAFETY: it stays on the stack while its bytes are copied.
+            let bytes = unsafe { &*bytes };
             if !seri::put_string(&mut call.vm().scratch, bytes) {
+                let length = bytes.len();
                 return Err(fail(
                     call,
                     format_args!("string of {length} bytes is too long to serialize"),
                 ));
             }
         }
-        ffi::LUA_TNUMBER => {
-            let mut is_integer = 0;
-            // SAFETY: reading a number on the stack.
-            unsafe {
-                if ffi::lua_isinteger(state, index) != 0 {
-                    let value = ffi::lua_tointegerx(state, index, &raw mut is_integer);
-                    seri::put_integer(&mut call.vm().scratch, value);
-                } else {
-                    let value = ffi::lua_tonumberx(state, index, &raw mut is_integer);
-                    seri::put_float(&mut call.vm().scratch, value);
-                }
-            }
-        }
-        ffi::LUA_TBOOLEAN => {
-            let value = call.boolean(index);
-            seri::put_boolean(&mut call.vm().scratch, value);
-        }
-        ffi::LUA_TNIL => seri::put_nil(&mut call.vm().scratch),
-        ffi::LUA_TTABLE => pack_table(call, index, depth + 1)?,
-        ffi::LUA_TLIGHTUSERDATA => {
-            let value = call.pointer(index) as u64;
-            seri::put_pointer(&mut call.vm().scratch, value);
-        }
-        _ => {
+        Peek::Integer(value) => seri::put_integer(&mut call.vm().scratch, value),
+        Peek::Float(value) => seri::put_float(&mut call.vm().scratch, value),
+        Peek::Boolean(value) => seri::put_boolean(&mut call.vm().scratch, value),
+        Peek::Nil => seri::put_nil(&mut call.vm().scratch),
+        Peek::Table => pack_table(call, index, depth + 1)?,
+        Peek::Pointer(value) => seri::put_pointer(&mut call.vm().scratch, value as u64),
+        Peek::Other => {
             let name = call.type_name(index);
             return Err(fail(call, format_args!("Unsupport type {name} to serialize")));
         }
@@ -100,8 +80,8 @@ fn pack_table(call: &mut Call, index: c_int, depth: usize) -> Result<(), Raise> 
         }
         ffi::lua_pushnil(state);
         while ffi::lua_next(state, index) != 0 {
-            let of_array = call.integer(-2).is_some_and(|key| (1..=array).contains(&key))
-                && ffi::lua_isinteger(state, -2) != 0;
+            let of_array =
+                matches!(call.peek(-2), Peek::Integer(key) if (1..=array).contains(&key));
             if !of_array {
                 pack_value(call, -2, depth)?;
                 pack_value(call, -1, depth)?;
@@ -166,7 +146,9 @@ pub unsafe fn unpack(call: &mut Call, bytes: &[u8]) -> Result<c_int, Raise> {
     let mut count = 0;
     while !reader.is_at_end() {
         if count % 16 == 0 {
-            call.reserve(16 + 8)?;
+            // A value takes a byte at least.
+            let values = c_int::try_from(reader.left().min(16)).unwrap_or(16);
+            call.reserve(values + 2)?;
         }
         let pushed = match reader.next_item() {
             Ok(Item::Table(array)) => push_measured_table(call, &mut reader, array),

@@ -121,7 +121,7 @@ impl VmPointer {
             ffi::lua_atpanic(state, on_panic);
             if !layout::is_known(state) {
                 ffi::lua_close(state);
-                return Err("this Lua is none that the watchdog knows".to_owned());
+                return Err("this Lua is laid out in a way that is not known here".to_owned());
             }
         }
         let mut failure = None;

@@ -54,6 +54,7 @@ const MAY_BE_UNSAFE: &[(&str, &str)] = &[
     ("src/kernel/node.rs", "an actor is put in place by whoever holds its scheduling right"),
     ("src/kernel/turn.rs", "a turn is given by the holder of the scheduling right"),
     ("src/kernel/scheduler.rs", "thread ids, for the watchdog's signal"),
+    ("src/kernel/stamp.rs", "the instruction that reads the time stamp counter"),
     ("src/kernel/log.rs", "local time of libc"),
     ("src/vm/", "the raw Lua API"),
     ("src/bindings/", "the raw Lua API"),

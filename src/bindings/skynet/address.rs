@@ -9,6 +9,7 @@ use mlua::ffi;
 
 use crate::kernel::{Handle, Kind, Message, Payload, SendError, Session};
 use crate::vm::Vm;
+use crate::vm::layout::Peek;
 use crate::vm::native::{Call, Lossy, NativeResult, Outcome, Raise};
 
 /// Longest global name that counts; skynet cuts what is longer.
@@ -28,6 +29,16 @@ pub(crate) enum Destination {
 /// Reads the destination at `index`.
 #[inline]
 pub(crate) fn destination(call: &mut Call, index: c_int) -> Result<Destination, Raise> {
+    if let Peek::Integer(number) = call.peek(index)
+        && let Some(handle) = u32::try_from(number).ok().and_then(Handle::new)
+    {
+        return Ok(Destination::Service(handle));
+    }
+    uncommon_destination(call, index)
+}
+
+/// Anything but the number of a handle.
+fn uncommon_destination(call: &mut Call, index: c_int) -> Result<Destination, Raise> {
     match call.kind(index) {
         ffi::LUA_TNUMBER => number(call, index),
         ffi::LUA_TSTRING => text(call, index),
@@ -38,7 +49,6 @@ pub(crate) fn destination(call: &mut Call, index: c_int) -> Result<Destination, 
     }
 }
 
-#[inline]
 fn number(call: &mut Call, index: c_int) -> Result<Destination, Raise> {
     let number = call.check_integer(index)?;
     if number == 0 {

@@ -120,7 +120,7 @@ pub(crate) fn generate_session(call: &mut Call) -> NativeResult {
 
 /// `pack(...)`: a message block to be sent or freed.
 pub(crate) fn pack(call: &mut Call) -> NativeResult {
-    let payload = super::message::packed_from(call, 1)?;
+    let payload = super::body::packed_from(call, 1)?;
     address::push_owned(call, payload)
 }
 
@@ -248,7 +248,8 @@ pub(crate) fn stat(call: &mut Call) -> NativeResult {
             let vm = call.vm();
             // As in skynet, what runs now is added when it ends; `time` tells it.
             let busy = vm.service.stats.busy.load(Ordering::Relaxed);
-            call.push_number(busy as f64 / 1e9);
+            let busy = vm.node.stamps.duration(busy);
+            call.push_number(busy.as_secs_f64());
             Ok(Outcome::Values(1))
         }
         b"time" => {
@@ -256,7 +257,8 @@ pub(crate) fn stat(call: &mut Call) -> NativeResult {
             if !vm.node.options.profile {
                 return call.answer_integer(0);
             }
-            let running = vm.turn_began.map_or(0.0, |began| began.elapsed().as_secs_f64());
+            let running =
+                vm.turn_began.map_or(0.0, |began| vm.node.stamps.elapsed(began).as_secs_f64());
             call.push_number(running);
             Ok(Outcome::Values(1))
         }

@@ -3,7 +3,7 @@
 use mlua::ffi;
 
 use super::address::{self, Destination, address_text, deliver, deliver_as, destination};
-use super::protocol::{find_type, unknown_type};
+use super::body::{Body, Packing, deliver_body, packed, protocol};
 use super::tracing;
 use crate::kernel::{Handle, Kind, Message, Payload, SendError, Session};
 use crate::vm::native::{Call, NOTHING, NativeResult, Outcome, Raise, Resumed};
@@ -12,70 +12,16 @@ use crate::vm::thread::{Request, Waiting};
 use crate::vm::{Wake, request, seri};
 use crate::{continuation, native};
 
-/// A message type as a script names it, and how its payload is made.
-#[derive(Clone, Copy)]
-enum Packing {
-    /// Packed natively.
-    Native,
-    /// By the `pack` of the type at this position.
-    Script(usize),
-}
-
-/// Finds the message type at `index`, a name or an id.
-#[inline]
-fn protocol(call: &mut Call, index: std::ffi::c_int) -> Result<(Kind, Packing), Raise> {
-    if call.string(index) == Some(b"lua") {
-        return Ok((Kind::LUA, Packing::Native));
-    }
-    let Some(position) = find_type(call, index) else {
-        return Err(unknown_type(call, index));
-    };
-    let protocol = call.vm().protocols.at(position);
-    let packing = if protocol.is_native() { Packing::Native } else { Packing::Script(position) };
-    Ok((protocol.kind, packing))
-}
-
-/// Packs the arguments from index 3 on.
-#[inline]
-fn packed(call: &mut Call, packing: Packing) -> Result<Payload, Raise> {
-    match packing {
-        Packing::Native => packed_from(call, 3).map_err(Raise::from_script),
-        Packing::Script(position) => {
-            let class = call.vm().protocols.at(position).class;
-            let state = call.state();
-            // SAFETY: room is reserved; `pack` may raise, nothing here has a destructor.
-            unsafe {
-                let count = call.top() - 2;
-                call.reserve(count + 4)?;
-                ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, class.into());
-                ffi::lua_getfield(state, -1, c"pack".as_ptr());
-                ffi::lua_remove(state, -2);
-                for index in 3..3 + count {
-                    ffi::lua_pushvalue(state, index);
-                }
-                ffi::lua_callk(state, count, 2, 0, None);
-                let top = call.top();
-                address::payload(call, top - 1)
-            }
-        }
-    }
-}
-
-/// Packs the arguments from index `first` on, natively.
-#[inline]
-pub(super) fn packed_from(call: &mut Call, first: std::ffi::c_int) -> Result<Payload, Raise> {
-    let start = seri::pack(call, first)?;
-    let vm = call.vm();
-    let payload = Payload::copy_of(&vm.scratch[start..]);
-    vm.scratch.truncate(start);
-    Ok(payload)
-}
-
 /// Sends the trace tag of the running thread ahead of a request.
+#[inline]
 fn send_tag(call: &mut Call, to: Destination) {
-    if call.vm().trace.is_idle() {
-        return;
+    if !call.vm().trace.is_idle() {
+        send_present_tag(call, to);
     }
+}
+
+#[cold]
+fn send_present_tag(call: &mut Call, to: Destination) {
     tracing::log_event(call, "call", true);
     let Some(tag) = call.vm().current_tag().map(Payload::copy_of) else { return };
     let _ = deliver(call, to, Kind::TRACE, Session::NONE, tag);
@@ -85,8 +31,8 @@ fn send_tag(call: &mut Call, to: Destination) {
 pub(super) fn send(call: &mut Call) -> NativeResult {
     let to = destination(call, 1)?;
     let (kind, packing) = protocol(call, 2)?;
-    let payload = packed(call, packing)?;
-    let sent = deliver(call, to, kind, Session::NONE, payload);
+    let body = packed(call, packing)?;
+    let sent = deliver_body(call, to, kind, Session::NONE, body);
     answer_send(call, sent, Session::NONE)
 }
 
@@ -122,10 +68,10 @@ pub(super) fn call_then(call: &mut Call, then: ffi::lua_KFunction) -> NativeResu
     super::thread::check_yieldable(call)?;
     let to = destination(call, 1)?;
     let (kind, packing) = protocol(call, 2)?;
-    let payload = packed(call, packing)?;
+    let body = packed(call, packing)?;
     send_tag(call, to);
     let session = call.vm().sessions.allocate();
-    match deliver(call, to, kind, session, payload) {
+    match deliver_body(call, to, kind, session, body) {
         Ok(()) => {}
         Err(error) => return Err(refused(call, error, true)),
     }
@@ -289,10 +235,11 @@ pub(super) fn redirect(call: &mut Call) -> NativeResult {
     redirect_as(call, to, kind)
 }
 
-/// Sends the message at index 5 under the source at 2 and the session at 4.
+/// Sends the message at index 5 under the source at 2, 0 for this service, and the session at 4.
 pub(crate) fn redirect_as(call: &mut Call, to: Destination, kind: Kind) -> NativeResult {
     let source = call.check_integer(2)?;
-    let source = u32::try_from(source).ok().and_then(Handle::new);
+    let named = u32::try_from(source).ok().and_then(Handle::new);
+    let source = named.or_else(|| (source == 0).then(|| call.vm().handle()));
     let session =
         if call.is_none_or_nil(4) { call.vm().sessions.allocate() } else { session(call, 4)? };
     let payload = address::payload(call, 5)?;
@@ -329,11 +276,14 @@ fn take_request(call: &mut Call) -> Result<Request, Raise> {
 
 /// Sends an answer; true when the requester is still there. A message that was only sent needs
 /// none.
-fn send_answer(call: &mut Call, request: Request, kind: Kind, payload: Payload) -> bool {
+fn send_answer(call: &mut Call, request: Request, kind: Kind, body: Body) -> bool {
     let Some(source) = request.source.filter(|_| request.session.expects_answer()) else {
+        if let Body::Scratch(start) = body {
+            call.vm().scratch.truncate(start);
+        }
         return false;
     };
-    deliver(call, Destination::Service(source), kind, request.session, payload).is_ok()
+    deliver_body(call, Destination::Service(source), kind, request.session, body).is_ok()
 }
 
 /// `ret([message[, size]])`: answers the current request.
@@ -341,18 +291,18 @@ pub(super) fn ret(call: &mut Call) -> NativeResult {
     tracing::log_event(call, "response", false);
     let request = take_request(call)?;
     let payload = if call.is_none_or_nil(1) { Payload::EMPTY } else { address::payload(call, 1)? };
-    let sent = send_answer(call, request, Kind::RESPONSE, payload);
+    let sent = send_answer(call, request, Kind::RESPONSE, Body::Payload(payload));
     call.answer_boolean(sent)
 }
 
 /// `retpack(...)`: `ret(pack(...))`.
 pub(super) fn retpack(call: &mut Call) -> NativeResult {
-    let payload = packed_from(call, 1).map_err(Raise::from_script)?;
+    let start = seri::pack(call, 1).map_err(Raise::from_script)?;
     tracing::log_event(call, "response", false);
     let sent = match take_request(call) {
-        Ok(request) => send_answer(call, request, Kind::RESPONSE, payload),
+        Ok(request) => send_answer(call, request, Kind::RESPONSE, Body::Scratch(start)),
         Err(raise) => {
-            drop(payload);
+            call.vm().scratch.truncate(start);
             return Err(raise);
         }
     };
@@ -435,12 +385,12 @@ fn respond(call: &mut Call) -> NativeResult {
     }
     if !call.boolean(1) {
         call.vm().responses.take(number);
-        let sent = send_answer(call, request, Kind::ERROR, Payload::EMPTY);
+        let sent = send_answer(call, request, Kind::ERROR, Body::Payload(Payload::EMPTY));
         return call.answer_boolean(sent);
     }
     // Packing may fail; the response is then still open.
-    let payload = if call.kind(ffi::lua_upvalueindex(2)) == ffi::LUA_TNIL {
-        packed_from(call, 2).map_err(Raise::from_script)?
+    let body = if call.kind(ffi::lua_upvalueindex(2)) == ffi::LUA_TNIL {
+        Body::Scratch(seri::pack(call, 2).map_err(Raise::from_script)?)
     } else {
         let state = call.state();
         // SAFETY: a native has free slots; `pack` may raise, nothing here has a destructor.
@@ -449,10 +399,10 @@ fn respond(call: &mut Call) -> NativeResult {
             ffi::lua_replace(state, 1);
             ffi::lua_callk(state, call.top() - 1, 2, 0, None);
         }
-        address::payload(call, 1)?
+        Body::Payload(address::payload(call, 1)?)
     };
     call.vm().responses.take(number);
-    let sent = send_answer(call, request, Kind::RESPONSE, payload);
+    let sent = send_answer(call, request, Kind::RESPONSE, body);
     call.answer_boolean(sent)
 }
 

@@ -4,6 +4,7 @@
 //! Rarely used parts live in Lua (`lua/lib/skynet/internal/`) and are loaded when first called.
 
 pub(crate) mod address;
+mod body;
 pub(crate) mod info;
 pub(crate) mod lazy;
 pub(crate) mod lifecycle;

@@ -22,15 +22,17 @@ const MOST_WAKEUPS: usize = 4_000_000;
 /// Refuses to block where nothing can be suspended.
 #[inline]
 pub(crate) fn check_yieldable(call: &mut Call) -> Result<(), Raise> {
-    let state = call.state();
+    let yieldable = call.is_yieldable();
     let vm = call.vm();
-    let blocked = vm.current.is_none() || vm.blocked_resumers > 0;
-    // SAFETY: reading a live state.
-    let yieldable = unsafe { ffi::lua_isyieldable(state) } != 0;
-    if yieldable && !blocked {
+    if yieldable && vm.current.is_some() && vm.blocked_resumers == 0 {
         return Ok(());
     }
-    if vm.current.is_none() {
+    not_yieldable(call)
+}
+
+#[cold]
+fn not_yieldable(call: &mut Call) -> Result<(), Raise> {
+    if call.vm().current.is_none() {
         return Err(call.error(format_args!("attempt to yield from outside a coroutine")));
     }
     Err(call.error(format_args!("attempt to yield across a C-call boundary")))

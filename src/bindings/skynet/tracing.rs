@@ -66,12 +66,17 @@ pub(crate) fn trace_log(call: &mut Call) -> NativeResult {
 }
 
 /// Logs one event of the running request, if it is traced; `located` adds where the script is.
+#[inline]
 pub(crate) fn log_event(call: &mut Call, event: &str, located: bool) {
+    if !call.vm().trace.is_idle() {
+        log_present_event(call, event, located);
+    }
+}
+
+#[cold]
+fn log_present_event(call: &mut Call, event: &str, located: bool) {
     let state = call.state();
     let vm = call.vm();
-    if vm.trace.is_idle() {
-        return;
-    }
     if let Some(tag) = vm.current_tag() {
         let positions = if located { positions(state, 1) } else { String::new() };
         vm.log_trace(tag, event, &positions);

@@ -96,7 +96,11 @@ pub(super) fn pop(call: &mut Call) -> NativeResult {
     let pool = &mut call.vm().sockets;
     let taken = wanted.is_some_and(|count| buffer.take(&Want::Bytes(count), &mut pool.bytes));
     let left = i64::try_from(buffer.len()).unwrap_or(i64::MAX);
-    if taken { push_taken(call) } else { call.push_nil() }
+    if taken {
+        push_taken(call);
+    } else {
+        call.push_nil();
+    }
     call.push_integer(left);
     Ok(Outcome::Values(2))
 }

@@ -3,7 +3,6 @@
 use std::ffi::c_int;
 use std::sync::Arc;
 
-
 use super::address::address;
 use super::connection::{add, function};
 use super::write::with_bytes;
@@ -149,7 +148,8 @@ pub(super) fn send_to(call: &mut Call) -> NativeResult {
     let socket_index = 1;
     call.check_integer(socket_index)?;
     let Some(target) = codec::decode(call.check_string(2)?) else {
-        return Err(call.error(format_args!("Invalid udp address")));
+        let _ = call.error(format_args!("Invalid udp address"));
+        return Err(Raise::AtCaller);
     };
     let sent = with_bytes(call, 3, |call, bytes| {
         let socket = any_socket(call, socket_index).ok().flatten();
@@ -161,7 +161,8 @@ pub(super) fn send_to(call: &mut Call) -> NativeResult {
 /// `udp_address(from)`: host and port of whoever sent a datagram.
 pub(super) fn udp_address(call: &mut Call) -> NativeResult {
     let Some(address) = codec::decode(call.check_string(1)?) else {
-        return Err(call.error(format_args!("Invalid udp address")));
+        let _ = call.error(format_args!("Invalid udp address"));
+        return Err(Raise::AtCaller);
     };
     call.push_text(format_args!("{}", address.ip()));
     call.push_integer(address.port().into());

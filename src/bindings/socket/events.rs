@@ -75,9 +75,7 @@ fn accepted(call: &mut Call, id: i32, new: i32, peer: &[u8]) -> NativeResult {
     if !push_callback(call, id) {
         // Nobody is there to take it.
         let vm = call.vm();
-        if let Some(socket) =
-            SocketId::new(new.into()).and_then(|new| vm.shared.sockets.get(new))
-        {
+        if let Some(socket) = SocketId::new(new.into()).and_then(|new| vm.shared.sockets.get(new)) {
             socket.close(Duration::ZERO);
         }
         return NOTHING;

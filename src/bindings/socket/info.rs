@@ -99,7 +99,8 @@ pub(super) fn resolve(call: &mut Call) -> NativeResult {
     let runtime = vm.shared.io.handle();
     let look_up = move || {
         let payload = Payload::copy_of(&look_up(&host));
-        let _ = node.send(&service, Message { source: None, session, kind: Kind::RESPONSE, payload });
+        let _ =
+            node.send(&service, Message { source: None, session, kind: Kind::RESPONSE, payload });
     };
     match runtime {
         Ok(runtime) => {

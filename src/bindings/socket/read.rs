@@ -58,9 +58,9 @@ pub(super) fn read_all(call: &mut Call) -> NativeResult {
 pub(super) fn block(call: &mut Call) -> NativeResult {
     let number = call.check_integer(1)?;
     let vm = call.vm();
-    let id = i32::try_from(number).ok().filter(|id| {
-        vm.sockets.entries.get(id).is_some_and(|entry| entry.socket.is_connected())
-    });
+    let id = i32::try_from(number)
+        .ok()
+        .filter(|id| vm.sockets.entries.get(id).is_some_and(|entry| entry.socket.is_connected()));
     let Some(id) = id else { return call.answer_boolean(false) };
     match take(call, id, Want::Readable)? {
         Taken::Bytes => call.answer_boolean(true),
@@ -86,9 +86,9 @@ fn take(call: &mut Call, id: i32, want: Want) -> Result<Taken, Raise> {
         let Vm { sockets, sessions, .. } = &mut *vm;
         let Some(entry) = sockets.entries.get(&id) else { break };
         if entry.socket.is_listener() || entry.socket.is_udp() {
-            return Err(call.plain_error(format_args!(
-                "assertion failed! (socket {id} is no connection)"
-            )));
+            return Err(
+                call.plain_error(format_args!("assertion failed! (socket {id} is no connection)"))
+            );
         }
         let mut noted = None;
         let take = entry.socket.read(want.clone(), &mut sockets.bytes, || {
@@ -117,12 +117,7 @@ fn take(call: &mut Call, id: i32, want: Want) -> Result<Taken, Raise> {
     Err(super::not_own(call, id.into()))
 }
 
-fn wait(
-    call: &mut Call,
-    id: i32,
-    session: Session,
-    then: ffi::lua_KFunction,
-) -> NativeResult {
+fn wait(call: &mut Call, id: i32, session: Session, then: ffi::lua_KFunction) -> NativeResult {
     let context = isize::try_from(id).unwrap_or(0);
     suspend(call, Waiting::Call { session, peer: None }, 0, then, context)
 }
@@ -142,9 +137,9 @@ fn resume(call: &mut Call, resumed: Resumed) -> Result<Taken, Raise> {
         return Ok(Taken::Rest);
     };
     let mut again = None;
-    let take = entry.socket.finish_read(answered, &mut sockets.bytes, || {
-        *again.insert(sessions.allocate())
-    });
+    let take = entry
+        .socket
+        .finish_read(answered, &mut sockets.bytes, || *again.insert(sessions.allocate()));
     Ok(match (take, again) {
         (Take::Done, _) => Taken::Bytes,
         (Take::Wait, Some(session)) => Taken::Later(session),

@@ -6,7 +6,7 @@ use mlua::ffi;
 
 use super::super::skynet::address::is_current;
 use crate::net::socket::SocketId;
-use crate::vm::native::{Call, NativeResult, Raise};
+use crate::vm::native::{Call, Lossy, NativeResult, Raise};
 
 /// `write(id, data [, size])`: true unless the socket is gone.
 pub(super) fn write(call: &mut Call) -> NativeResult {
@@ -146,7 +146,10 @@ fn gather(call: &mut Call, index: c_int) -> Result<usize, Raise> {
 pub(super) fn header(call: &mut Call) -> NativeResult {
     let bytes = call.check_string(1)?;
     if bytes.is_empty() || bytes.len() > 4 {
-        return Err(call.error(format_args!("Invalid read")));
+        let bytes: *const [u8] = bytes;
+        // SAFETY: the bytes stay on the stack.
+        let _ = call.error(format_args!("Invalid read {}", Lossy(unsafe { &*bytes })));
+        return Err(Raise::AtCaller);
     }
     let number = bytes.iter().fold(0, |number, byte| number << 8 | i64::from(*byte));
     call.answer_integer(number)

@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::inbound::SocketReceiver;
-use super::socket::{Link, Mode, Owner, Phase, Socket};
+use super::one::{Link, Mode, Owner, Phase, Socket};
 use super::table::{OpenError, Sockets};
 use crate::codec::socket_event::Event;
 use crate::kernel::Node;
@@ -75,8 +75,7 @@ impl Sockets {
             accepted: AtomicU64::new(0),
         };
         let local = listener.local;
-        let socket =
-            self.add(node, owner, if mode == Mode::Raw { mode } else { Mode::Idle }, Phase::Open)?;
+        let socket = self.add(node, owner, Mode::Idle, Phase::Open)?;
         let _ = socket.link.set(Link::Listener(listener));
         if mode == Mode::Raw {
             let ip = local.ip().to_string();

@@ -12,7 +12,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::socket::{Link, Mode, Owner, Phase, Socket};
+use super::one::{Link, Mode, Owner, Phase, Socket};
 use super::table::{OpenError, Sockets};
 use crate::kernel::Node;
 use crate::net::stream::{End, Ended, Flow};

@@ -10,7 +10,7 @@ use socket2::SockRef;
 use tokio::net::{TcpStream, lookup_host};
 
 use super::inbound::SocketReceiver;
-use super::socket::{Link, Mode, Owner, Phase, Socket};
+use super::one::{Link, Mode, Owner, Phase, Socket};
 use super::table::{OpenError, Sockets};
 use crate::codec::socket_event::Event;
 use crate::kernel::{Node, Session};

@@ -11,8 +11,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::one::{Mode, Phase, Socket};
 use super::read::Delivery;
-use super::socket::{Mode, Phase, Socket};
 use crate::codec::socket_event::Event;
 use crate::net::stream::{End, Ended, Flow, Receiver, Stream};
 
@@ -315,8 +315,10 @@ impl Socket {
                 socket.resume_link();
             }
         };
-        // This is a thread of the runtime.
-        tokio::spawn(caught_up);
+        // Data of a bound descriptor comes on a thread of its own.
+        if let Some(runtime) = self.sockets.upgrade().and_then(|sockets| sockets.runtime().ok()) {
+            runtime.spawn(caught_up);
+        }
         Flow::Continue
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::socket::{Link, Mode, Phase, Socket};
+use super::one::{Link, Mode, Phase, Socket};
 use super::table::Sockets;
 
 /// Kind of a socket as scripts name it.

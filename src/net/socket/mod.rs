@@ -12,11 +12,13 @@
 mod accept;
 mod bound;
 mod connect;
+mod end;
 mod inbound;
 pub mod incoming;
 pub mod info;
+mod one;
 mod read;
-mod socket;
+
 mod table;
 mod udp;
 mod write;
@@ -26,8 +28,8 @@ pub use connect::Allows;
 pub use inbound::{CLOSE_LINGER, Consumer, Filter};
 pub use incoming::{Separator, Want};
 pub use info::Info;
+pub use one::{Mode, Owner, Socket, SocketId, StartError};
 pub use read::Take;
-pub use socket::{Mode, Owner, Socket, SocketId, StartError};
 pub use table::{OpenError, SocketOptions, Sockets};
 pub use udp::Datagrams;
 

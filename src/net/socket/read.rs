@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::HIGH_WATER;
 use super::incoming::Want;
-use super::socket::{Mode, Phase, Socket, State};
+use super::one::{Mode, Phase, Socket, State};
 use crate::kernel::Session;
 
 /// Somebody who waits for bytes.

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle as Runtime;
 
-use super::socket::{Mode, Owner, Phase, Socket, SocketId};
+use super::one::{Mode, Owner, Phase, Socket, SocketId};
 use crate::kernel::{Handle, Node};
 use crate::net::io::Io;
 

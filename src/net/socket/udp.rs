@@ -13,7 +13,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::Notify;
 
 use super::connect::Allows;
-use super::socket::{Link, Mode, Owner, Phase, Socket};
+use super::one::{Link, Mode, Owner, Phase, Socket};
 use super::table::{OpenError, Sockets};
 use crate::codec::socket_event::Event;
 use crate::codec::udp_address;

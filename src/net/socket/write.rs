@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use super::WARNING;
-use super::socket::{Link, Phase, Socket};
+use super::one::{Link, Phase, Socket};
 use crate::codec::socket_event::Event;
 use crate::net::chunk::Chunk;
 use crate::net::stream::{Ended, Priority, Stream};

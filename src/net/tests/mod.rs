@@ -15,15 +15,43 @@ use std::sync::mpsc::{self, Receiver as Events, Sender};
 use std::time::Duration;
 
 use socket2::SockRef;
+use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::tcp::{Options, connect};
-use super::{Address, End, Flow, Io, Receiver, Stream};
+use super::{Address, End, Flow, Receiver, Stream};
 
 /// After this time a test that waits has failed; nothing here takes a second.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Small buffers of the kernel, so that a write of a few kilobytes is a partial one.
 const SMALL: usize = 4096;
+
+/// Threads that run the connections under test, in place of a node's workers.
+struct Threads(Option<Runtime>);
+
+impl Threads {
+    fn new(count: usize) -> Self {
+        let runtime = Builder::new_multi_thread().worker_threads(count).enable_all().build();
+        Self(Some(runtime.unwrap()))
+    }
+
+    fn handle(&self) -> io::Result<Handle> {
+        self.0.as_ref().map(|runtime| runtime.handle().clone()).ok_or(io::ErrorKind::Other.into())
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+        self.handle()?.spawn(task);
+        Ok(())
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
 
 /// What a receiver was told.
 #[derive(Debug)]
@@ -87,7 +115,7 @@ fn bytes(events: &Events<Event>, count: usize) -> Vec<u8> {
 }
 
 /// Two connected sockets with small buffers: one for a stream, one for the test.
-fn sockets(io: &Io) -> (tokio::net::TcpStream, TcpStream) {
+fn sockets(io: &Threads) -> (tokio::net::TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     SockRef::from(&listener).set_recv_buffer_size(SMALL).unwrap();
     let number = listener.local_addr().unwrap();
@@ -101,7 +129,7 @@ fn sockets(io: &Io) -> (tokio::net::TcpStream, TcpStream) {
 }
 
 /// Serves `socket`.
-fn serve<R: Receiver>(io: &Io, socket: tokio::net::TcpStream, receiver: R) -> Arc<Stream> {
+fn serve<R: Receiver>(io: &Threads, socket: tokio::net::TcpStream, receiver: R) -> Arc<Stream> {
     let (stream, task) = Stream::tcp(socket, receiver).unwrap();
     io.spawn(task).unwrap();
     stream
@@ -109,14 +137,14 @@ fn serve<R: Receiver>(io: &Io, socket: tokio::net::TcpStream, receiver: R) -> Ar
 
 /// A connection: the threads, the side under test, what it is told, and the peer.
 struct Pair {
-    io: Io,
+    io: Threads,
     stream: Arc<Stream>,
     events: Events<Event>,
     peer: TcpStream,
 }
 
 fn pair_with(on_bytes: Flow, on_eof: Flow) -> Pair {
-    let io = Io::new(1);
+    let io = Threads::new(1);
     let (ours, peer) = sockets(&io);
     let (events, told) = mpsc::channel();
     let stream = serve(&io, ours, Recorder { events, on_bytes, on_eof });

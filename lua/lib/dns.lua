@@ -1,0 +1,3 @@
+--- The former name of `skynet.dns`.
+
+return require "skynet.dns"

@@ -1,0 +1,3 @@
+--- The former name of `skynet.netpack`.
+
+return require "skynet.netpack"

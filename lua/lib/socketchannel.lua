@@ -1,0 +1,3 @@
+--- The former name of `skynet.socketchannel`.
+
+return require "skynet.socketchannel"
