@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use super::Cluster;
 use super::batch::Batch;
 use super::channel::Channel;
-use super::inbound::Inbound;
+use super::secure::{Inflow, Opened};
 use crate::codec::cluster::{
     Address, Assembly, PART, Request, decode_request, encode_error, encode_ok,
     encode_response_begin, parts, response_part_head,
@@ -50,7 +50,13 @@ struct Agent {
 }
 
 /// Serves one connection of a peer until it ends.
-pub(super) async fn serve(node: Arc<Node>, cluster: Arc<Cluster>, socket: TcpStream, peer: String) {
+pub(super) async fn serve(
+    node: Arc<Node>,
+    cluster: Arc<Cluster>,
+    socket: TcpStream,
+    opened: Opened,
+    peer: String,
+) {
     let mut agent = None;
     let launched = node.launch_actor(&format!("clusteragent {peer}"), |service| {
         let made = Arc::new(Agent {
@@ -70,9 +76,10 @@ pub(super) async fn serve(node: Arc<Node>, cluster: Arc<Cluster>, socket: TcpStr
         // No actor was made that would count itself out.
         return cluster.agent_ended();
     };
+    let session = opened.session.clone();
     let receiver = Requests {
         agent: Arc::clone(&agent),
-        inbound: Inbound::default(),
+        inflow: Inflow::new(opened),
         assembly: Assembly::new(cluster.settings().message_limit),
         tag: None,
     };
@@ -82,7 +89,7 @@ pub(super) async fn serve(node: Arc<Node>, cluster: Arc<Cluster>, socket: TcpStr
             agent.node.retire(agent.service.handle);
         }
         Ok((stream, task)) => {
-            let _ = agent.channel.set(Channel::new(stream));
+            let _ = agent.channel.set(Channel::new(stream, session));
             drop((agent, cluster, node));
             task.await;
         }
@@ -224,7 +231,7 @@ impl Agent {
 /// Delivers what the peer asks for.
 struct Requests {
     agent: Arc<Agent>,
-    inbound: Inbound,
+    inflow: Inflow,
     assembly: Assembly<Begun>,
     /// For the next request.
     tag: Option<Vec<u8>>,
@@ -283,23 +290,37 @@ impl Requests {
     }
 }
 
-impl Receiver for Requests {
-    fn on_bytes(&mut self, _stream: &Arc<Stream>, bytes: &[u8]) -> Flow {
-        let mut inbound = std::mem::take(&mut self.inbound);
-        let fed = inbound.feed(bytes, |content| self.on_frame(content));
-        self.inbound = inbound;
+impl Requests {
+    /// Whether to go on behind frames, of which the last may have been refused.
+    fn go_on(&mut self, fed: Result<(), String>) -> Flow {
         let agent = &self.agent;
         if let Err(why) = fed {
             agent.log(&format!("cluster connection of {}: closed, {why}", agent.peer));
             return Flow::Abort;
         }
-        let unfinished = !self.assembly.is_empty() || !self.inbound.is_empty();
+        let unfinished = !self.assembly.is_empty() || !self.inflow.is_empty();
         agent.unfinished.store(unfinished, Ordering::Release);
         if unfinished && !agent.watched.swap(true, Ordering::AcqRel) {
             let watch = Message::empty(None, Session::NONE, Kind::SYSTEM);
             let _ = agent.node.send(&agent.service, watch);
         }
         Flow::Continue
+    }
+}
+
+impl Receiver for Requests {
+    fn on_start(&mut self, _stream: &Arc<Stream>) -> Flow {
+        let mut inflow = std::mem::take(&mut self.inflow);
+        let fed = inflow.begin(|content| self.on_frame(content));
+        self.inflow = inflow;
+        self.go_on(fed)
+    }
+
+    fn on_bytes(&mut self, stream: &Arc<Stream>, bytes: &[u8]) -> Flow {
+        let mut inflow = std::mem::take(&mut self.inflow);
+        let fed = inflow.feed(stream, bytes, |content| self.on_frame(content));
+        self.inflow = inflow;
+        self.go_on(fed)
     }
 
     fn on_written(&mut self, stream: &Arc<Stream>, left: usize) {

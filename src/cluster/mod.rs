@@ -21,6 +21,7 @@ mod listener;
 mod nodes;
 mod proxy;
 pub mod request;
+pub mod secure;
 mod settings;
 mod waiting;
 
@@ -37,6 +38,7 @@ use nodes::Names;
 
 pub use listener::ListenError;
 pub use nodes::Target;
+pub use secure::{Security, TlsFiles};
 pub use settings::Settings;
 
 /// Most peers that a node can know; names of nodes may come from scripts.

@@ -128,7 +128,9 @@ impl End {
                 Ok(Launch { actor, first: None })
             })
             .unwrap();
-        let cluster = Cluster::new(Arc::new(Io::new(1)), settings);
+        let io = Arc::new(Io::new());
+        node.set_driver(Arc::clone(&io) as _);
+        let cluster = Cluster::new(io, settings);
         assert!(cluster.register(NAME, echo.handle));
         node.start();
         Self { node, cluster, asker, seen, outcomes, kept: HashMap::new(), log, next: 0 }

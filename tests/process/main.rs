@@ -11,6 +11,7 @@ mod leaks;
 mod library;
 mod logs;
 mod scripts;
+mod secured;
 mod sockets;
 mod starts;
 mod stops;
