@@ -247,7 +247,7 @@ impl Socket {
     /// When the socket is closed.
     pub fn set_filter(self: &Arc<Self>, filter: Arc<dyn Filter>) -> Result<(), Ended> {
         let mut inbound = self.lock_inbound();
-        let unread = {
+        let (unread, eof) = {
             let mut current = self.filter.lock().unwrap_or_else(PoisonError::into_inner);
             *current = Some(filter);
             self.is_filtered.store(true, Ordering::Release);
@@ -259,11 +259,15 @@ impl Socket {
             let mut unread = Vec::new();
             state.incoming.take_all(&mut unread);
             state.diverted = true;
-            unread
+            (unread, state.eof)
         };
         let flow =
             if unread.is_empty() { Flow::Continue } else { self.process(&mut inbound, &unread) };
         drop(inbound);
+        if eof {
+            // The peer was gone before there was a filter to be told.
+            self.end_filter();
+        }
         self.apply(flow);
         Ok(())
     }
