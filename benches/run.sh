@@ -10,7 +10,10 @@ skynet=${1:?usage: run.sh SKYNET [BENCH...]}
 shift
 node=${NODE:-../target/release/node}
 rounds=${ROUNDS:-5}
-plain="call_pingpong call_concurrent call_many send_flood send_burst call_payload ring yield spawn timers start_time gate_echo"
+# Echo servers, with the port of each; clients/loadgen.c is their peer. Beside the rate they give
+# the processor time of the node a message, as NAME_cpu.
+declare -A ports=([socket_line]=18701 [socket_echo]=18702)
+plain="call_pingpong call_concurrent call_many send_flood send_burst call_payload ring yield spawn timers start_time socket_line socket_echo gate_echo"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -32,8 +35,32 @@ sandbox = "$PWD/sandbox.toml"
 END
 }
 
+serve() { # serve LABEL BINARY BENCH: the config is written
+  local messages=2000 connections=64
+  [ -x "$work/loadgen" ] || gcc -O2 -o "$work/loadgen" clients/loadgen.c || exit 1
+  : >"$work/out"
+  (
+    TIMEFORMAT='%U %S'
+    time timeout 120 "$2" "$work/config" >"$work/out" 2>&1
+  ) 2>"$work/cpu" &
+  local node=$!
+  until grep -aq READY "$work/out"; do
+    kill -0 $node 2>/dev/null || { echo "BENCH-FAILED $3: $1 does not start" >&2; return; }
+    sleep 0.05
+  done
+  "$work/loadgen" tcp "$3" "${ports[$3]}" -m $messages -c $connections >"$work/said"
+  wait $node
+  sed -nE "s/^BENCH name=([^ ]+) value=([^ ]+) unit=([^ ]+).*/$1 \1 \2 \3/p" "$work/said" >>"$work/results"
+  awk -v count=$((messages * connections)) -v label="$1" -v bench="$3" \
+    '{ printf "%s %s_cpu %.2f us/msg\n", label, bench, ($1 + $2) * 1e6 / count }' "$work/cpu" >>"$work/results"
+}
+
 run() { # run LABEL BINARY ROOT BENCH
   config "$3" "$4" "$work/config"
+  if [ -n "${ports[$4]:-}" ]; then
+    serve "$1" "$2" "$4"
+    return
+  fi
   timeout 120 "$2" "$work/config" 2>&1 | grep -aoE 'BENCH(-FAILED)? .*' |
     sed -E "s/^BENCH name=([^ ]+) value=([^ ]+) unit=([^ ]+).*/$1 \1 \2 \3/" >>"$work/results"
 }

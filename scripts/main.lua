@@ -1,5 +1,6 @@
 -- The first service of the game: the config names it by `start`.
 local skynet = require "skynet"
+local cluster = require "skynet.cluster"
 
 skynet.start(function()
   -- One instance of each per node; who asks again gets the same address.
@@ -15,6 +16,12 @@ skynet.start(function()
   print(greeting)
   skynet.error("myserver1 " .. skynet.address(server1) .. " says: " .. hello)
   skynet.error("myserver2 " .. skynet.address(server2) .. " says: " .. greeting)
+
+  -- Other nodes may call the two by these names: examples/cluster-client does. The file that the config names by
+  -- `cluster` says where this node listens.
+  cluster.register("my_server1", server1)
+  cluster.register("my_server2", server2)
+  cluster.open("my_server_on_cluster")
 
   -- Here the start function ends, and the service stays: it could take requests as its servers do.
 end)

@@ -7,6 +7,10 @@ function CMD.hello(name)
   return "hello " .. name .. ", this is myserver1"
 end
 
+function CMD.note(text)
+  skynet.error("myserver1 notes: " .. text)
+end
+
 skynet.start(function()
   skynet.dispatch("lua", function(session, source, cmd, ...)
     local f = assert(CMD[cmd], "myserver1 has no command " .. tostring(cmd))

@@ -9,6 +9,10 @@ function CMD.greet(name)
   return ("greetings from myserver2, %s: visit number %d"):format(name, visits)
 end
 
+function CMD.note(text)
+  skynet.error("myserver2 notes: " .. text)
+end
+
 skynet.start(function()
   skynet.dispatch("lua", function(session, source, cmd, ...)
     local f = assert(CMD[cmd], "myserver2 has no command " .. tostring(cmd))

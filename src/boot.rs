@@ -10,8 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::bindings::BUILTIN;
-use crate::cluster::{self, Cluster};
-use crate::config::{ClusterKeys, Config, Settings};
+use crate::cluster::{self, Cluster, Security, TlsFiles};
+use crate::config::{ClusterKeys, ClusterSecret, Config, ConfigError, Settings};
 use crate::kernel::log::Logger;
 use crate::kernel::node::Factory;
 use crate::kernel::service::Idle;
@@ -19,6 +19,7 @@ use crate::kernel::stop::END_LIMIT;
 use crate::kernel::{Clock, Kind, Launch, Message, Node, NodeOptions, Payload, Session};
 use crate::net::Io;
 use crate::net::socket::{SocketOptions, Sockets};
+use crate::net::tls::CertificateFiles;
 use crate::process;
 use crate::sandbox::{self, Protected, Sandbox};
 use crate::vm::actor::LuaActor;
@@ -44,12 +45,15 @@ pub enum BootError {
     Logger(String),
     /// The first service could not be launched.
     Bootstrap(String),
+    /// A file that the config names is of no use.
+    Config(ConfigError),
 }
 
 impl fmt::Display for BootError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Logger(service) => write!(formatter, "Can't launch {service} service"),
+            Self::Config(error) => error.fmt(formatter),
             Self::Bootstrap(line) => write!(formatter, "Bootstrap error : {line}"),
         }
     }
@@ -63,6 +67,7 @@ impl std::error::Error for BootError {}
 /// When the log service or the first service cannot be launched.
 pub fn start(config: &Config, sandbox: Sandbox, clock: Clock) -> Result<Arc<Node>, BootError> {
     interrupt::install();
+    let cluster = cluster_settings(&config.settings.cluster_keys)?;
     let settings = &config.settings;
     let io = Arc::new(Io::new());
     let node = Node::new(
@@ -76,7 +81,7 @@ pub fn start(config: &Config, sandbox: Sandbox, clock: Clock) -> Result<Arc<Node
             clock,
             poke: interrupt::poke,
         },
-        factories(config, sandbox, Arc::clone(&io)),
+        factories(config, sandbox, Arc::clone(&io), cluster),
     );
     node.set_driver(io);
     for (key, value) in &config.environment {
@@ -114,7 +119,12 @@ fn start_logger(node: &Arc<Node>, settings: &Settings) -> Result<(), BootError> 
     Ok(())
 }
 
-fn factories(config: &Config, sandbox: Sandbox, io: Arc<Io>) -> HashMap<&'static str, Factory> {
+fn factories(
+    config: &Config,
+    sandbox: Sandbox,
+    io: Arc<Io>,
+    cluster: cluster::Settings,
+) -> HashMap<&'static str, Factory> {
     let sockets = SocketOptions {
         nodelay: config.settings.tcp_nodelay,
         send_limit: config.settings.socket_send_limit,
@@ -124,7 +134,7 @@ fn factories(config: &Config, sandbox: Sandbox, io: Arc<Io>) -> HashMap<&'static
         arenas: Arc::default(),
         sandbox,
         paths: paths(config),
-        cluster: Cluster::new(Arc::clone(&io), cluster_settings(&config.settings.cluster_keys)),
+        cluster: Cluster::new(Arc::clone(&io), cluster),
         sockets: Sockets::new(Arc::clone(&io), sockets),
         websockets: (
             websocket::Deadlines::new(Arc::clone(&io)),
@@ -166,16 +176,28 @@ fn websocket_limits(settings: &Settings) -> websocket::Limits {
     }
 }
 
-fn cluster_settings(keys: &ClusterKeys) -> cluster::Settings {
+fn cluster_settings(keys: &ClusterKeys) -> Result<cluster::Settings, BootError> {
     let allowed = |names: &Vec<String>| names.iter().map(|name| name.as_bytes().into()).collect();
-    cluster::Settings {
+    Ok(cluster::Settings {
         node_name: process::node_name().into(),
         dead_after: keys.dead_after,
         connect_limit: keys.connect_limit,
         call_limit: Some(keys.call_limit).filter(|limit| !limit.is_zero()),
         message_limit: keys.message_limit,
         allowed: keys.allow.as_ref().map(allowed),
-    }
+        security: security(keys)?.map(Arc::new),
+    })
+}
+
+fn security(keys: &ClusterKeys) -> Result<Option<Security>, BootError> {
+    let secret = keys.secret.as_ref().map(ClusterSecret::as_bytes);
+    let Some(tls) = &keys.tls else { return Ok(secret.map(|secret| Security::new(Some(secret)))) };
+    let files = TlsFiles {
+        own: CertificateFiles { certificate: tls.certificate.clone(), key: tls.key.clone() },
+        authorities: tls.authorities.clone(),
+    };
+    let made = Security::new(secret).with_tls(files);
+    made.map(Some).map_err(|why| BootError::Config(tls.refuse(&why)))
 }
 
 fn paths(config: &Config) -> Paths {
@@ -195,13 +217,17 @@ fn paths(config: &Config) -> Paths {
     }
 }
 
-/// What decides about the next start of the node: no service may change it on the side.
+/// What decides about the next start of the node and about its peers: no service may change it on the side.
 fn protected(config: &Config, working_directory: &Path) -> Protected {
     let policy = config.settings.sandbox.as_deref().unwrap_or(Path::new(sandbox::DEFAULT_FILE));
     let program = std::env::current_exe().ok();
     let launcher = Path::new("./node");
-    let files = [Some(policy), Some(&*config.file), program.as_deref(), Some(launcher)];
-    Protected::new(files.into_iter().flatten(), working_directory)
+    let keys = &config.settings.cluster_keys;
+    let secret = keys.secret.as_ref().and_then(|secret| secret.file.as_deref());
+    let tls = keys.tls.iter().flat_map(|tls| [&*tls.certificate, &*tls.key, &*tls.authorities]);
+    let files = [Some(policy), Some(&*config.file), program.as_deref(), Some(launcher), secret];
+    let files = files.into_iter().chain(tls.map(Some));
+    Protected::new(files.flatten(), working_directory)
 }
 
 /// Opens the log files anew: the log service's, and the message logs of single services.

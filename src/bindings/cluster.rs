@@ -122,6 +122,11 @@ fn post(call: &mut Call, session: Session, payload: Payload) -> Result<Handle, R
             drop((node, payload));
             Err(call.error(format_args!("{error}")))
         }
+        Ok(link) if vm.node.is_full(&link) => {
+            let raise = call.error(format_args!("mailbox of cluster node [{node}] is full"));
+            drop((node, payload, link));
+            Err(raise)
+        }
         Ok(link) => {
             let source = Some(vm.handle());
             let message = Message { source, session, kind: Kind::HARBOR, payload };
@@ -258,7 +263,8 @@ fn set_node(call: &mut Call) -> NativeResult {
 /// `set_nowaiting(on)`: whether calls to a node without an address fail at once.
 fn set_nowaiting(call: &mut Call) -> NativeResult {
     let on = call.boolean(1);
-    call.vm().shared.cluster.set_nowaiting(on);
+    let vm = call.vm();
+    vm.shared.cluster.set_nowaiting(&vm.node, on);
     NOTHING
 }
 

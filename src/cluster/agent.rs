@@ -8,7 +8,7 @@
 //! Invariant: a peer cannot make this node keep more than a bounded number of bytes: what it has
 //! begun and not finished, and what it does not read, is limited, and then the connection ends.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use tokio::net::TcpStream;
@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use super::Cluster;
 use super::batch::Batch;
 use super::channel::Channel;
-use super::inbound::Inbound;
+use super::secure::{Inflow, Opened};
 use crate::codec::cluster::{
     Address, Assembly, PART, Request, decode_request, encode_error, encode_ok,
     encode_response_begin, parts, response_part_head,
@@ -43,15 +43,20 @@ struct Agent {
     service: Arc<Service>,
     peer: String,
     channel: OnceLock<Channel>,
-    /// Something has begun to arrive and is not complete, and bytes received so far.
+    /// Something has begun to arrive and is not complete.
     unfinished: AtomicBool,
-    received: AtomicU64,
     /// The actor looks whether the rest arrives.
     watched: AtomicBool,
 }
 
 /// Serves one connection of a peer until it ends.
-pub(super) async fn serve(node: Arc<Node>, cluster: Arc<Cluster>, socket: TcpStream, peer: String) {
+pub(super) async fn serve(
+    node: Arc<Node>,
+    cluster: Arc<Cluster>,
+    socket: TcpStream,
+    opened: Opened,
+    peer: String,
+) {
     let mut agent = None;
     let launched = node.launch_actor(&format!("clusteragent {peer}"), |service| {
         let made = Arc::new(Agent {
@@ -61,17 +66,20 @@ pub(super) async fn serve(node: Arc<Node>, cluster: Arc<Cluster>, socket: TcpStr
             peer,
             channel: OnceLock::new(),
             unfinished: AtomicBool::new(false),
-            received: AtomicU64::new(0),
             watched: AtomicBool::new(false),
         });
         agent = Some(Arc::clone(&made));
         let actor = AgentActor { agent: made, batch: Batch::default(), seen: 0 };
         Ok(Launch { actor: Box::new(actor), first: None })
     });
-    let (Ok(_), Some(agent)) = (launched, agent) else { return };
+    let (Ok(_), Some(agent)) = (launched, agent) else {
+        // No actor was made that would count itself out.
+        return cluster.agent_ended();
+    };
+    let session = opened.session.clone();
     let receiver = Requests {
         agent: Arc::clone(&agent),
-        inbound: Inbound::default(),
+        inflow: Inflow::new(opened),
         assembly: Assembly::new(cluster.settings().message_limit),
         tag: None,
     };
@@ -81,7 +89,7 @@ pub(super) async fn serve(node: Arc<Node>, cluster: Arc<Cluster>, socket: TcpStr
             agent.node.retire(agent.service.handle);
         }
         Ok((stream, task)) => {
-            let _ = agent.channel.set(Channel::new(stream));
+            let _ = agent.channel.set(Channel::new(stream, session));
             drop((agent, cluster, node));
             task.await;
         }
@@ -100,8 +108,32 @@ impl Agent {
         }
         let mut frame = Vec::new();
         encode_error(&mut frame, session, text.as_bytes());
-        if let Some(channel) = self.channel.get() {
-            let _ = channel.write(&frame);
+        self.write(&frame);
+    }
+
+    fn write(&self, frame: &[u8]) {
+        let Some(channel) = self.channel.get() else { return };
+        if let Ok(queued) = channel.write(frame) {
+            self.bound(channel, queued);
+        }
+    }
+
+    /// Holds a peer up that does not read its answers, and closes if it never does.
+    fn bound(&self, channel: &Channel, queued: usize) {
+        let limit = self.cluster.settings().queue_limit();
+        if queued > limit {
+            let peer = &self.peer;
+            self.log(&format!(
+                "cluster connection of {peer}: closed, it does not read: {queued} bytes wait to \
+                 be written, the limit is {limit}"
+            ));
+            channel.abort();
+        } else if queued > HIGH_WATER {
+            channel.pause();
+            // It may have been written meanwhile, and nobody would tell.
+            if channel.queued() <= LOW_WATER {
+                channel.resume();
+            }
         }
     }
 
@@ -189,9 +221,7 @@ impl Agent {
                 seri::put_integer(&mut address, handle.number().into());
                 let mut frame = Vec::new();
                 encode_ok(&mut frame, session, &address);
-                if let Some(channel) = self.channel.get() {
-                    let _ = channel.write(&frame);
-                }
+                self.write(&frame);
             }
             Some(_) => {}
         }
@@ -201,7 +231,7 @@ impl Agent {
 /// Delivers what the peer asks for.
 struct Requests {
     agent: Arc<Agent>,
-    inbound: Inbound,
+    inflow: Inflow,
     assembly: Assembly<Begun>,
     /// For the next request.
     tag: Option<Vec<u8>>,
@@ -260,24 +290,37 @@ impl Requests {
     }
 }
 
-impl Receiver for Requests {
-    fn on_bytes(&mut self, _stream: &Arc<Stream>, bytes: &[u8]) -> Flow {
-        let mut inbound = std::mem::take(&mut self.inbound);
-        let fed = inbound.feed(bytes, |content| self.on_frame(content));
-        self.inbound = inbound;
+impl Requests {
+    /// Whether to go on behind frames, of which the last may have been refused.
+    fn go_on(&mut self, fed: Result<(), String>) -> Flow {
         let agent = &self.agent;
         if let Err(why) = fed {
             agent.log(&format!("cluster connection of {}: closed, {why}", agent.peer));
             return Flow::Abort;
         }
-        agent.received.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        let unfinished = !self.assembly.is_empty() || !self.inbound.is_empty();
+        let unfinished = !self.assembly.is_empty() || !self.inflow.is_empty();
         agent.unfinished.store(unfinished, Ordering::Release);
         if unfinished && !agent.watched.swap(true, Ordering::AcqRel) {
             let watch = Message::empty(None, Session::NONE, Kind::SYSTEM);
             let _ = agent.node.send(&agent.service, watch);
         }
         Flow::Continue
+    }
+}
+
+impl Receiver for Requests {
+    fn on_start(&mut self, _stream: &Arc<Stream>) -> Flow {
+        let mut inflow = std::mem::take(&mut self.inflow);
+        let fed = inflow.begin(|content| self.on_frame(content));
+        self.inflow = inflow;
+        self.go_on(fed)
+    }
+
+    fn on_bytes(&mut self, stream: &Arc<Stream>, bytes: &[u8]) -> Flow {
+        let mut inflow = std::mem::take(&mut self.inflow);
+        let fed = inflow.feed(stream, bytes, |content| self.on_frame(content));
+        self.inflow = inflow;
+        self.go_on(fed)
     }
 
     fn on_written(&mut self, stream: &Arc<Stream>, left: usize) {
@@ -298,7 +341,7 @@ impl Receiver for Requests {
 struct AgentActor {
     agent: Arc<Agent>,
     batch: Batch,
-    /// Bytes received when it last looked.
+    /// Bytes received and sent when it last looked.
     seen: u64,
 }
 
@@ -330,21 +373,8 @@ impl AgentActor {
 
     fn flush(&mut self) {
         let Some(channel) = self.agent.channel.get() else { return self.batch.clear() };
-        let Some(Ok(queued)) = self.batch.write_to(channel) else { return };
-        let limit = self.agent.cluster.settings().queue_limit();
-        if queued > limit {
-            let peer = &self.agent.peer;
-            self.agent.log(&format!(
-                "cluster connection of {peer}: closed, it does not read: {queued} bytes wait to \
-                 be written, the limit is {limit}"
-            ));
-            channel.abort();
-        } else if queued > HIGH_WATER {
-            channel.pause();
-            // It may have been written meanwhile, and nobody would tell.
-            if channel.queued() <= LOW_WATER {
-                channel.resume();
-            }
+        if let Some(Ok(queued)) = self.batch.write_to(channel) {
+            self.agent.bound(channel, queued);
         }
     }
 
@@ -360,10 +390,10 @@ impl AgentActor {
                 return;
             }
         }
-        let received = agent.received.load(Ordering::Relaxed);
-        if received == self.seen
-            && let Some(channel) = agent.channel.get()
-        {
+        let Some(channel) = agent.channel.get() else { return };
+        // Both ways: a peer that is held up until it has read its answers sends nothing meanwhile.
+        let moved = channel.traffic();
+        if moved == self.seen {
             agent.log(&format!(
                 "cluster connection of {}: closed, the rest of a message did not come within {:?}",
                 agent.peer,
@@ -371,7 +401,7 @@ impl AgentActor {
             ));
             return channel.abort();
         }
-        self.seen = received;
+        self.seen = moved;
         let ticks = agent.cluster.settings().dead_after.as_nanos() / CENTISECOND.as_nanos();
         agent.node.timeout(&agent.service, WATCH, i32::try_from(ticks.max(1)).unwrap_or(i32::MAX));
     }

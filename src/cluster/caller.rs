@@ -1,18 +1,19 @@
 //! The actor of a link: connects when the first request comes, and again after a loss; at most one
-//! attempt runs at a time. Requests that come meanwhile wait; if the attempt fails they fail with
-//! it. A connection that is lost fails every call that waits on it, at once.
+//! attempt runs at a time. Requests that come meanwhile wait, and fail with the attempt. A connection
+//! that is lost fails every call that waits on it, at once.
 //!
 //! Invariant: all decisions are made here, in the actor's turns; the I/O threads deliver answers
 //! and post events.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::batch::Batch;
 use super::channel::Channel;
+use super::deadlines::Deadlines;
 use super::link::{Event, Link, Pending};
 use super::request::{Head, read_head};
+use super::waiting::Waiting;
 use super::{Cluster, Target, UNREACHABLE, connect};
 use crate::codec::cluster::{
     LARGE_REQUEST, PART, encode_begin, encode_single, encode_trace, parts, request_part_head,
@@ -22,16 +23,14 @@ use crate::kernel::node::LaunchFailed;
 use crate::kernel::{Actor, Handle, Inbox, Kind, Launch, Message, Node, Payload, Session};
 use crate::net::Address;
 
-/// Requests that wait for a connection, and their bytes. More are refused, and their callers told.
-const MOST_WAITING: usize = 1 << 16;
-/// See `MOST_WAITING`.
-const MOST_WAITING_BYTES: usize = 64 << 20;
-
 /// Pause after the second failed attempt; it doubles with each further one. The first failure is
 /// followed by an attempt at once, so that a peer that was restarted is found again.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Longest pause: a call that waits for the next attempt waits no longer than this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Requests that wait for a link's turn.
+const MAILBOX: usize = 1 << 20;
 
 /// Largest session on the wire; the next is 1 again.
 const LAST_SESSION: u32 = i32::MAX.unsigned_abs();
@@ -49,6 +48,9 @@ pub(super) fn launch(
     let mut made = None;
     node.launch_actor(&format!("clustersender {name}"), |service| {
         let link = Arc::new(Link::new(name, service));
+        // A script that sends faster than the link takes is refused before memory ends.
+        service.limit_mailbox(MAILBOX);
+        service.limit_mailbox_bytes(cluster.settings.queue_limit());
         made = Some(Arc::clone(&link));
         Ok(Launch { actor: Box::new(LinkActor::new(node, cluster, link)), first: None })
     })?;
@@ -78,12 +80,12 @@ struct LinkActor {
     /// Attempts in a row that failed, and when the last did.
     failures: u32,
     failed_at: Duration,
-    waiting: VecDeque<Message>,
-    waiting_bytes: usize,
+    /// The log says that there is no address; it says so once.
+    told: bool,
+    waiting: Waiting,
     batch: Batch,
     next_session: u32,
-    /// Calls by the time at which they fail, oldest first.
-    deadlines: VecDeque<(Duration, u32)>,
+    deadlines: Deadlines,
     /// The timer for them is set.
     sweeping: bool,
 }
@@ -98,11 +100,11 @@ impl LinkActor {
             attempt: 0,
             failures: 0,
             failed_at: Duration::ZERO,
-            waiting: VecDeque::new(),
-            waiting_bytes: 0,
+            told: false,
+            waiting: Waiting::default(),
             batch: Batch::default(),
             next_session: 0,
-            deadlines: VecDeque::new(),
+            deadlines: Deadlines::default(),
             sweeping: false,
         }
     }
@@ -112,35 +114,42 @@ impl LinkActor {
     }
 
     fn on_request(&mut self, message: Message) {
+        let limit = self.cluster.settings.call_limit;
+        let limit = limit.filter(|_| message.session.expects_answer());
+        self.pass(message, limit.map(|limit| self.node.clock.elapsed() + limit));
+    }
+
+    /// Sends a request, or lets it wait for the connection.
+    fn pass(&mut self, message: Message, until: Option<Duration>) {
         match self.state {
-            State::Up(..) => self.send(message),
+            State::Up(..) => self.send(message, until),
             State::Idle => {
-                self.hold(message);
+                self.hold(message, until);
                 self.begin();
             }
-            State::Unresolved | State::Pausing | State::Connecting(_) => self.hold(message),
+            State::Unresolved | State::Pausing | State::Connecting(_) => self.hold(message, until),
         }
     }
 
-    fn hold(&mut self, message: Message) {
-        self.waiting_bytes += message.payload.len();
-        self.waiting.push_back(message);
-        if self.waiting.len() > MOST_WAITING || self.waiting_bytes > MOST_WAITING_BYTES {
+    fn hold(&mut self, message: Message, until: Option<Duration>) {
+        self.waiting.push((message, until));
+        if self.waiting.is_over(self.cluster.settings.queue_limit()) {
             self.log(&format!(
                 "cluster node [{}]: {} requests of {} bytes wait for a connection, which is too \
                  much: they fail",
                 self.link.name,
                 self.waiting.len(),
-                self.waiting_bytes
+                self.waiting.bytes()
             ));
             self.fail_waiting();
+        } else if let Some(until) = until {
+            self.sweep_at(until);
         }
     }
 
     /// Fails the requests that wait: the peer cannot be reached.
     fn fail_waiting(&mut self) {
-        self.waiting_bytes = 0;
-        for message in std::mem::take(&mut self.waiting) {
+        for (message, _) in self.waiting.take() {
             self.refuse(&message);
         }
     }
@@ -170,21 +179,22 @@ impl LinkActor {
                     self.set_timer(pause, RETRY);
                 }
             }
-            Some(Target::Down) => {
-                self.log(&format!("cluster node [{name}] is down."));
-                self.state = State::Idle;
-                self.fail_waiting();
-            }
-            None if self.cluster.is_nowaiting() => {
-                self.log(&format!("cluster node [{name}] is absent."));
-                self.state = State::Idle;
-                self.fail_waiting();
-            }
+            Some(Target::Down) => self.give_up("down"),
+            None if self.cluster.is_nowaiting() => self.give_up("absent"),
             None => {
                 self.log(&format!("Waiting for cluster node [{name}]"));
                 self.state = State::Unresolved;
             }
         }
+    }
+
+    /// There is nowhere to connect to.
+    fn give_up(&mut self, why: &str) {
+        if !std::mem::replace(&mut self.told, true) {
+            self.log(&format!("cluster node [{}] is {why}.", self.link.name));
+        }
+        self.state = State::Idle;
+        self.fail_waiting();
     }
 
     /// How long the next attempt has to wait.
@@ -239,9 +249,9 @@ impl LinkActor {
         self.next_session = 0;
         self.link.rise(attempt);
         self.state = State::Up(address.clone(), channel);
-        self.waiting_bytes = 0;
-        for message in std::mem::take(&mut self.waiting) {
-            self.send(message);
+        for (message, until) in self.waiting.take() {
+            // It may be lost again before all are sent; then the rest waits.
+            self.pass(message, until);
         }
     }
 
@@ -249,11 +259,16 @@ impl LinkActor {
     /// then fail here.
     fn on_lost(&mut self) {
         if matches!(self.state, State::Up(..)) {
-            self.link.lose(&self.node, self.attempt);
-            self.batch.clear();
-            self.deadlines.clear();
+            self.link.lose(&self.node, self.attempt, |_| {});
+            self.forget();
             self.state = State::Idle;
         }
+    }
+
+    /// Forgets what belonged to the connection before.
+    fn forget(&mut self) {
+        self.batch.clear();
+        self.deadlines.clear();
     }
 
     fn on_failed(&mut self, why: &str) {
@@ -270,6 +285,7 @@ impl LinkActor {
         let target = self.cluster.target(&self.link.name);
         let here = match (&self.state, &target) {
             (State::Connecting(old) | State::Up(old, _), Some(Target::At(new))) => old == new,
+            (State::Unresolved, None) => !self.cluster.is_nowaiting(),
             _ => false,
         };
         if here {
@@ -282,15 +298,19 @@ impl LinkActor {
             None => "nil".to_owned(),
         };
         self.failures = 0;
+        self.told = false;
         match std::mem::replace(&mut self.state, State::Idle) {
             State::Up(old, channel) => {
                 self.log(&format!("Close cluster sender [{name}] ({old}): it is at {shown} now"));
                 self.flush_to(&channel);
                 channel.close();
-                self.link.lose(&self.node, self.attempt);
+                self.link.lose(&self.node, self.attempt, |_| {});
+                self.forget();
             }
-            State::Unresolved => self.log(&format!("Cluster node [{name}] resolved : {shown}")),
-            State::Idle | State::Pausing | State::Connecting(_) => {}
+            State::Unresolved if target.is_some() => {
+                self.log(&format!("Cluster node [{name}] resolved : {shown}"));
+            }
+            State::Idle | State::Unresolved | State::Pausing | State::Connecting(_) => {}
         }
         // Whatever the attempt before brings is not wanted any more.
         self.attempt += 1;
@@ -306,7 +326,7 @@ impl LinkActor {
     }
 
     /// Writes a request to the connection that is up.
-    fn send(&mut self, message: Message) {
+    fn send(&mut self, message: Message, until: Option<Duration>) {
         let Some(Head { to, tag, length }) = read_head(message.payload.as_slice()) else {
             let from = self.node.describe(message.source.map_or(0, Handle::number));
             self.log(&format!("Invalid request message from {from}"));
@@ -328,13 +348,13 @@ impl LinkActor {
         let is_large = body.len() >= LARGE_REQUEST;
         let session = if is_push && !is_large { 0 } else { self.next_session() };
         if let Some(source) = message.source.filter(|_| !is_push)
-            && !self.expect(session, Pending { source, session: message.session })
+            && !self.expect(session, Pending { source, session: message.session }, until)
         {
             // The connection ended a moment ago, and what the batch has belonged to calls that
             // have failed with it.
             self.on_lost();
             self.attempt += 1;
-            return self.on_request(message);
+            return self.pass(message, until);
         }
         let name = &self.link.name;
         if !tag.is_empty() {
@@ -365,41 +385,49 @@ impl LinkActor {
     }
 
     /// Notes who waits for the answer; false when the connection is gone.
-    fn expect(&mut self, session: u32, call: Pending) -> bool {
+    fn expect(&mut self, session: u32, call: Pending, until: Option<Duration>) -> bool {
         if !self.link.expect(&self.node, self.attempt, session, call) {
             return false;
         }
-        if let Some(limit) = self.cluster.settings.call_limit {
-            if !self.sweeping {
-                self.sweeping = true;
-                self.set_timer(limit, SWEEP);
-            }
-            self.deadlines.push_back((self.node.clock.elapsed() + limit, session));
+        if let Some(until) = until {
+            self.sweep_at(until);
+            self.deadlines.push(until, session);
+            let link = &self.link;
+            self.deadlines.tidy(link.pending(), |session| link.is_pending(session));
         }
         true
+    }
+
+    /// Sees to it that calls whose time is over are looked for at `until`, or earlier.
+    fn sweep_at(&mut self, until: Duration) {
+        if !std::mem::replace(&mut self.sweeping, true) {
+            self.set_timer(until.saturating_sub(self.node.clock.elapsed()), SWEEP);
+        }
     }
 
     /// Fails the calls whose time is over.
     fn sweep(&mut self) {
         let now = self.node.clock.elapsed();
-        let limit = self.cluster.settings.call_limit.unwrap_or_default();
-        let mut late = 0;
         self.sweeping = false;
-        while let Some((at, session)) = self.deadlines.front().copied() {
-            if at > now {
-                // Those answered meanwhile are skipped when their time comes.
-                self.sweeping = true;
-                self.set_timer(at - now, SWEEP);
-                break;
-            }
-            self.deadlines.pop_front();
-            late += usize::from(self.link.fail(&self.node, session));
+        let held = self.waiting.take_late(now);
+        let mut late = held.len();
+        for message in held {
+            let from = self.link.service().handle;
+            self.node.answer_with_error(message.source, message.session, from);
         }
-        if late > 0 {
+        while let Some(session) = self.deadlines.pop_late(now) {
+            // Those answered meanwhile are not found.
+            late += usize::from(self.link.fail(&self.node, self.attempt, session));
+        }
+        let next = self.deadlines.next().into_iter().chain(self.waiting.next_deadline()).min();
+        if let Some(until) = next {
+            self.sweep_at(until);
+        }
+        if let (1.., Some(limit)) = (late, self.cluster.settings.call_limit) {
+            let name = &self.link.name;
             self.log(&format!(
-                "cluster node [{}]: {late} calls had no answer within {:?} (config: \
-                 cluster_timeout)",
-                self.link.name, limit
+                "cluster node [{name}]: {late} calls had no answer within {limit:?} (config: \
+                 cluster_timeout)"
             ));
         }
     }
@@ -459,6 +487,6 @@ impl Drop for LinkActor {
         if let State::Up(_, channel) = &self.state {
             channel.close();
         }
-        self.link.lose(&self.node, self.attempt);
+        self.link.lose(&self.node, self.attempt, |_| {});
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::Cluster;
 use super::channel::Channel;
-use super::inbound::Inbound;
 use super::link::{Event, Link};
+use super::secure::{Deadline, Inflow, Opened};
 use crate::codec::cluster::{Assembly, Response, decode_response};
 use crate::kernel::{Node, Payload};
 use crate::net::tcp::{self, Options};
@@ -23,23 +23,35 @@ pub(super) async fn connect(
 ) {
     let settings = cluster.settings();
     let options = Options { nodelay: true, dead_after: Some(settings.dead_after) };
-    let opened = async {
-        let socket = tcp::connect(&address, options, settings.connect_limit).await?;
+    let deadline = Deadline::after(settings.connect_limit);
+    let connected = async {
+        let connected = tcp::connect(&address, options, settings.connect_limit).await;
+        let mut socket = connected.map_err(|error| error.to_string())?;
+        let opened = match &settings.security {
+            None => Opened::PLAIN,
+            Some(security) => {
+                let log = Some(link.service().handle);
+                let names = (&address, &*settings.node_name);
+                security.call(&node, log, &mut socket, names, deadline).await?
+            }
+        };
+        let session = opened.session.clone();
         let receiver = Answers {
             node: Arc::clone(&node),
             link: Arc::clone(&link),
             address: address.clone(),
             attempt,
-            inbound: Inbound::default(),
+            inflow: Inflow::new(opened),
             assembly: Assembly::new(settings.message_limit),
             refused: false,
         };
-        Stream::tcp(socket, receiver)
+        let (stream, task) = Stream::tcp(socket, receiver).map_err(|error| error.to_string())?;
+        Ok::<_, String>((Channel::new(stream, session), task))
     };
-    match opened.await {
-        Err(error) => link.post(&node, Event::Failed(attempt, error.to_string())),
-        Ok((stream, task)) => {
-            link.post(&node, Event::Connected(attempt, Channel::new(stream)));
+    match connected.await {
+        Err(why) => link.post(&node, Event::Failed(attempt, why)),
+        Ok((channel, task)) => {
+            link.post(&node, Event::Connected(attempt, channel));
             drop(cluster);
             task.await;
         }
@@ -52,7 +64,7 @@ struct Answers {
     link: Arc<Link>,
     address: Address,
     attempt: u64,
-    inbound: Inbound,
+    inflow: Inflow,
     assembly: Assembly<()>,
     /// The connection was closed for what the peer sent, and the log says so.
     refused: bool,
@@ -70,7 +82,7 @@ impl Answers {
             Response::Ok { session, body } => (session, Payload::copy_of(body)),
             Response::Error { session, text } => {
                 // What went wrong there; the caller here sees only that the call failed.
-                if self.link.fail(&self.node, session) {
+                if self.link.fail(&self.node, self.attempt, session) {
                     self.log(&String::from_utf8_lossy(text));
                 }
                 return Ok(());
@@ -87,35 +99,46 @@ impl Answers {
             }
         };
         // Nobody waits when the call was over its deadline.
-        self.link.answer(&self.node, session, payload);
+        self.link.answer(&self.node, self.attempt, session, payload);
         Ok(())
     }
 }
 
+impl Answers {
+    fn go_on(&mut self, fed: Result<(), String>) -> Flow {
+        let Err(why) = fed else { return Flow::Continue };
+        self.refused = true;
+        let (name, address) = (&self.link.name, &self.address);
+        self.log(&format!("cluster node [{name}] ({address}): closed, {why}"));
+        Flow::Abort
+    }
+}
+
 impl Receiver for Answers {
-    fn on_bytes(&mut self, _stream: &Arc<Stream>, bytes: &[u8]) -> Flow {
-        let mut inbound = std::mem::take(&mut self.inbound);
-        let fed = inbound.feed(bytes, |content| self.on_frame(content));
-        self.inbound = inbound;
-        match fed {
-            Ok(()) => Flow::Continue,
-            Err(why) => {
-                self.refused = true;
-                let (name, address) = (&self.link.name, &self.address);
-                self.log(&format!("cluster node [{name}] ({address}): closed, {why}"));
-                Flow::Abort
-            }
-        }
+    fn on_start(&mut self, _stream: &Arc<Stream>) -> Flow {
+        let mut inflow = std::mem::take(&mut self.inflow);
+        let fed = inflow.begin(|content| self.on_frame(content));
+        self.inflow = inflow;
+        self.go_on(fed)
+    }
+
+    fn on_bytes(&mut self, stream: &Arc<Stream>, bytes: &[u8]) -> Flow {
+        let mut inflow = std::mem::take(&mut self.inflow);
+        let fed = inflow.feed(stream, bytes, |content| self.on_frame(content));
+        self.inflow = inflow;
+        self.go_on(fed)
     }
 
     fn on_end(&mut self, _stream: &Arc<Stream>, end: End) {
-        let failed = self.link.lose(&self.node, self.attempt);
-        if !self.refused && !matches!(end, End::Closed | End::Lingered) {
-            let (name, address) = (&self.link.name, &self.address);
-            self.log(&format!(
-                "cluster node [{name}] ({address}): connection lost ({end}); {failed} calls failed"
-            ));
-        }
+        self.link.lose(&self.node, self.attempt, |failed| {
+            if !self.refused && !matches!(end, End::Closed | End::Lingered) {
+                let (name, address) = (&self.link.name, &self.address);
+                self.log(&format!(
+                    "cluster node [{name}] ({address}): connection lost ({end}); {failed} calls \
+                     failed"
+                ));
+            }
+        });
         self.link.post(&self.node, Event::Lost(self.attempt));
     }
 }

@@ -94,15 +94,32 @@ impl Link {
         true
     }
 
+    /// Takes out the call with a wire session of an attempt's connection. A connection that was
+    /// replaced does not answer the calls of the next, which has the same sessions.
+    fn take(&self, attempt: u64, session: u32) -> Option<Pending> {
+        let mut calls = self.calls();
+        if calls.up == Some(attempt) { calls.pending.remove(&session) } else { None }
+    }
+
+    /// Number of calls that wait.
+    pub(super) fn pending(&self) -> usize {
+        self.calls().pending.len()
+    }
+
+    /// True when somebody waits for the answer with this wire session.
+    pub(super) fn is_pending(&self, session: u32) -> bool {
+        self.calls().pending.contains_key(&session)
+    }
+
     /// Gives the answer to the call with this wire session to whoever waits. False when nobody
     /// does.
-    pub(super) fn answer(&self, node: &Node, session: u32, payload: Payload) -> bool {
-        let Some(call) = self.calls().pending.remove(&session) else { return false };
+    pub(super) fn answer(&self, node: &Node, attempt: u64, session: u32, body: Payload) -> bool {
+        let Some(call) = self.take(attempt, session) else { return false };
         let message = Message {
             source: Some(self.service.handle),
             session: call.session,
             kind: Kind::RESPONSE,
-            payload,
+            payload: body,
         };
         // Whoever asked may have ended meanwhile.
         let _ = node.send_to(call.source, message);
@@ -110,8 +127,8 @@ impl Link {
     }
 
     /// Fails the call with this wire session. False when nobody waits for it.
-    pub(super) fn fail(&self, node: &Node, session: u32) -> bool {
-        let Some(call) = self.calls().pending.remove(&session) else { return false };
+    pub(super) fn fail(&self, node: &Node, attempt: u64, session: u32) -> bool {
+        let Some(call) = self.take(attempt, session) else { return false };
         node.answer_with_error(Some(call.source), call.session, self.service.handle);
         true
     }
@@ -121,8 +138,9 @@ impl Link {
         self.calls().up = Some(attempt);
     }
 
-    /// The connection of an attempt is gone: its calls fail. Answers how many.
-    pub(super) fn lose(&self, node: &Node, attempt: u64) -> usize {
+    /// The connection of an attempt is gone: its calls fail. `tell` is told how many before they
+    /// are, so that the log has the cause before whoever called can go on.
+    pub(super) fn lose(&self, node: &Node, attempt: u64, tell: impl FnOnce(usize)) {
         let lost = {
             let mut calls = self.calls();
             if calls.up == Some(attempt) {
@@ -132,9 +150,9 @@ impl Link {
                 HashMap::new()
             }
         };
+        tell(lost.len());
         for call in lost.values() {
             node.answer_with_error(Some(call.source), call.session, self.service.handle);
         }
-        lost.len()
     }
 }

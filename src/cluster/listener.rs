@@ -8,8 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use thiserror::Error;
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
+use super::secure::{Deadline, Opened};
 use super::{Cluster, agent};
 use crate::kernel::{Handle, Node};
 use crate::net::Address;
@@ -32,6 +34,30 @@ pub(super) struct Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         self.stop.notify_one();
+    }
+}
+
+/// Serves a connection of a peer, once the peer has proven itself if it has to.
+async fn welcome(
+    node: Arc<Node>,
+    cluster: Arc<Cluster>,
+    source: Option<Handle>,
+    mut socket: TcpStream,
+    peer: String,
+) {
+    let opened = match &cluster.settings.security {
+        None => Ok(Opened::PLAIN),
+        Some(security) => {
+            let deadline = Deadline::after(cluster.settings.connect_limit);
+            security.accept(&node, source, &mut socket, deadline).await
+        }
+    };
+    match opened {
+        Ok(opened) => agent::serve(node, cluster, socket, opened, peer).await,
+        Err(why) => {
+            cluster.agent_ended();
+            node.log(source, &format!("cluster connection of {peer}: refused, {why}"));
+        }
     }
 }
 
@@ -99,9 +125,8 @@ impl Cluster {
             }
             refused = false;
             local.log(source, &format!("socket accept from {peer}"));
-            let serving =
-                agent::serve(Arc::clone(&local), Arc::clone(&cluster), socket, peer.to_string());
-            tokio::spawn(serving);
+            let (node, cluster) = (Arc::clone(&local), Arc::clone(&cluster));
+            tokio::spawn(welcome(node, cluster, source, socket, peer.to_string()));
         };
         let failed = move |error: &io::Error| {
             node.log(source, &format!("cluster at {here}: cannot accept connections ({error})"));

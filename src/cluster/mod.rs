@@ -14,13 +14,16 @@ mod batch;
 mod caller;
 mod channel;
 mod connect;
+mod deadlines;
 mod inbound;
 mod link;
 mod listener;
 mod nodes;
 mod proxy;
 pub mod request;
+pub mod secure;
 mod settings;
+mod waiting;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -35,6 +38,7 @@ use nodes::Names;
 
 pub use listener::ListenError;
 pub use nodes::Target;
+pub use secure::{Security, TlsFiles};
 pub use settings::Settings;
 
 /// Most peers that a node can know; names of nodes may come from scripts.
@@ -92,12 +96,18 @@ impl Cluster {
     }
 
     /// Whether calls to a node without an address fail at once instead of waiting for one.
-    pub fn set_nowaiting(&self, nowaiting: bool) {
-        self.nowaiting.store(nowaiting, Ordering::Relaxed);
+    /// Those that wait already fail too.
+    pub fn set_nowaiting(&self, local: &Node, nowaiting: bool) {
+        self.nowaiting.store(nowaiting, Ordering::SeqCst);
+        let links: Vec<_> = {
+            let links = self.links.read().unwrap_or_else(PoisonError::into_inner);
+            links.values().cloned().collect()
+        };
+        links.iter().for_each(|link| link.post(local, link::Event::Retarget));
     }
 
     fn is_nowaiting(&self) -> bool {
-        self.nowaiting.load(Ordering::Relaxed)
+        self.nowaiting.load(Ordering::SeqCst)
     }
 
     /// Where a node is; `None` when nobody has said.

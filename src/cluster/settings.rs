@@ -1,7 +1,10 @@
 //! What a configuration says about the cluster.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
+
+use super::Security;
 
 /// What a configuration says about the cluster.
 #[derive(Clone, Debug)]
@@ -18,6 +21,8 @@ pub struct Settings {
     pub message_limit: usize,
     /// Names that peers may call; `None` for all.
     pub allowed: Option<HashSet<Box<[u8]>>>,
+    /// How links are secured; `None` as those of genuine skynets, not at all.
+    pub security: Option<Arc<Security>>,
 }
 
 impl Default for Settings {
@@ -29,6 +34,7 @@ impl Default for Settings {
             call_limit: None,
             message_limit: 64 << 20,
             allowed: None,
+            security: None,
         }
     }
 }

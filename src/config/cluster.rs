@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::error::ConfigError;
+use super::link_security::{ClusterSecret, ClusterTls};
 use super::settings::Reader;
 
 /// Seconds that a peer may be silent: the probes of TCP count in seconds.
@@ -35,6 +36,10 @@ pub struct ClusterKeys {
     pub allow: Option<Vec<String>>,
     /// `cluster_watch`.
     pub watch: bool,
+    /// `cluster_secret`.
+    pub secret: Option<ClusterSecret>,
+    /// `cluster_tls` and its files.
+    pub tls: Option<ClusterTls>,
 }
 
 impl ClusterKeys {
@@ -55,6 +60,8 @@ impl ClusterKeys {
             message_limit: reader.integer("cluster_limit", &MESSAGE)?,
             allow,
             watch: reader.boolean("cluster_watch")?,
+            secret: ClusterSecret::read(reader)?,
+            tls: ClusterTls::read(reader)?,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The config file: skynet's Lua text, read once at the start.
 //!
 //! Invariants: `load` changes nothing and prints nothing; values are bytes, as they may be in any
-//! encoding; every key, known or not, is in `Config::environment`.
+//! encoding; every key, known or not, is in `Config::environment`, except a secret.
 //! Not here: the policy file (`sandbox`), the exit status and printing (`boot.rs`).
 
 mod assignment;
@@ -9,6 +9,7 @@ mod cluster;
 mod error;
 mod evaluate;
 mod keys;
+mod link_security;
 mod settings;
 mod suggest;
 mod text;
@@ -22,6 +23,7 @@ use self::assignment::{Assignment, Assignments};
 pub use self::cluster::ClusterKeys;
 pub use self::error::{ConfigError, Place};
 use self::keys::DefaultValue;
+pub use self::link_security::{ClusterSecret, ClusterTls};
 pub use self::settings::{SearchPath, Settings};
 pub use self::websocket::WebSocketKeys;
 
@@ -30,7 +32,7 @@ pub use self::websocket::WebSocketKeys;
 pub struct Config {
     /// The file that was read, without those it includes.
     pub file: PathBuf,
-    /// Every key and value as `skynet.getenv` returns them.
+    /// Every key and value as `skynet.getenv` returns them; `cluster_secret` is not for scripts.
     pub environment: BTreeMap<Vec<u8>, Vec<u8>>,
     /// The keys that mean something to the node.
     pub settings: Settings,
@@ -65,7 +67,8 @@ pub fn load(
         DefaultValue::Silent(_) | DefaultValue::Absent => None,
     });
     let mut environment: BTreeMap<_, _> = written_back.collect();
-    environment.extend(assignments.into_iter().map(|(key, assignment)| (key, assignment.text)));
+    let seen = assignments.into_iter().filter(|(key, _)| key != link_security::SECRET.as_bytes());
+    environment.extend(seen.map(|(key, assignment)| (key, assignment.text)));
     Ok(Config { file: path.to_owned(), environment, settings, warnings })
 }
 

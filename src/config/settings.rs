@@ -153,7 +153,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn assigned(&self, key: &str) -> Option<&Assignment> {
+    pub(super) fn assigned(&self, key: &str) -> Option<&Assignment> {
         self.assignments.get(key.as_bytes())
     }
 
@@ -173,7 +173,7 @@ impl Reader<'_> {
         (!none && !assignment.text.is_empty()).then(|| assignment.text.clone())
     }
 
-    fn path(&self, key: &str) -> Option<PathBuf> {
+    pub(super) fn path(&self, key: &str) -> Option<PathBuf> {
         Some(OsString::from_vec(self.optional(key)?).into())
     }
 
@@ -313,6 +313,8 @@ mod tests {
                 message_limit: 64 << 20,
                 allow: None,
                 watch: true,
+                secret: None,
+                tls: None,
             },
             standalone: None,
             master: None,

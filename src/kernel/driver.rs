@@ -17,6 +17,9 @@ pub trait Driver: Send + Sync {
     /// True once there is something to wait for.
     fn is_active(&self) -> bool;
 
+    /// Has `begun` called when there is something to wait for at last.
+    fn on_begin(&self, begun: Box<dyn Fn() + Send + Sync>);
+
     /// Waits for events and handles them on this thread until `signal` is set.
     fn wait(&self, signal: &Signal);
 

@@ -22,7 +22,14 @@ const TURN: usize = 128;
 
 impl Node {
     /// Says what idle workers wait in; without it they just sleep.
-    pub fn set_driver(&self, driver: Arc<dyn Driver>) {
+    pub fn set_driver(self: &Arc<Self>, driver: Arc<dyn Driver>) {
+        let node = Arc::downgrade(self);
+        driver.on_begin(Box::new(move || {
+            // Workers that sleep already have to begin to wait in the driver.
+            if let Some(node) = node.upgrade() {
+                node.scheduler.wake_one();
+            }
+        }));
         self.scheduler.set_driver(driver);
     }
 

@@ -26,6 +26,7 @@ const BLOCKING_THREADS: usize = 4;
 pub struct Io {
     runtime: OnceLock<Runtime>,
     starting: Mutex<()>,
+    begun: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl Io {
@@ -51,7 +52,11 @@ impl Io {
             .enable_io()
             .enable_time()
             .build()?;
-        Ok(self.runtime.get_or_init(|| started))
+        let runtime = self.runtime.get_or_init(|| started);
+        if let Some(begun) = self.begun.get() {
+            begun();
+        }
+        Ok(runtime)
     }
 
     /// For tasks that are to be started from elsewhere.
@@ -75,6 +80,10 @@ impl Io {
 impl Driver for Io {
     fn is_active(&self) -> bool {
         self.runtime.get().is_some()
+    }
+
+    fn on_begin(&self, begun: Box<dyn Fn() + Send + Sync>) {
+        let _ = self.begun.set(begun);
     }
 
     fn wait(&self, signal: &Signal) {

@@ -36,6 +36,7 @@ pub(super) struct Pump<R> {
     stream: Arc<Stream>,
     socket: OwnedReadHalf,
     receiver: R,
+    started: bool,
     /// The peer will send no more.
     eof: bool,
     linger: Option<Pin<Box<Sleep>>>,
@@ -43,7 +44,7 @@ pub(super) struct Pump<R> {
 
 impl<R: Receiver> Pump<R> {
     pub(super) fn new(stream: Arc<Stream>, socket: OwnedReadHalf, receiver: R) -> Self {
-        Self { stream, socket, receiver, eof: false, linger: None }
+        Self { stream, socket, receiver, started: false, eof: false, linger: None }
     }
 
     pub(super) async fn run(mut self) {
@@ -140,6 +141,9 @@ impl<R: Receiver> Pump<R> {
                 }
             }
             let flow = BUFFER.with_borrow_mut(|buffer| {
+                if !std::mem::replace(&mut self.started, true) {
+                    return Poll::Ready(Ok(self.receiver.on_start(&self.stream)));
+                }
                 let mut into = ReadBuf::new(buffer);
                 if let Err(error) = ready!(Pin::new(&mut self.socket).poll_read(context, &mut into))
                 {

@@ -67,6 +67,11 @@ impl fmt::Display for End {
 /// Who gets what a connection receives. Called on an I/O thread, one call at a time; must not
 /// block.
 pub trait Receiver: Send + 'static {
+    /// The task of the connection begins. Comes before all else, and once.
+    fn on_start(&mut self, _stream: &Arc<Stream>) -> Flow {
+        Flow::Continue
+    }
+
     /// Bytes have arrived. They are the caller's; what has to stay is copied.
     fn on_bytes(&mut self, stream: &Arc<Stream>, bytes: &[u8]) -> Flow;
 

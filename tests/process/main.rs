@@ -5,11 +5,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
+mod cluster;
 mod daemon;
 mod leaks;
 mod library;
 mod logs;
 mod scripts;
+mod secured;
 mod sockets;
 mod starts;
 mod stops;

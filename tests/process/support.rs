@@ -93,7 +93,7 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    fn spawn(command: &mut Command) -> Self {
+    pub(crate) fn spawn(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let output = child.stdout.take().unwrap();
         let (sender, lines) = mpsc::channel();
@@ -126,6 +126,19 @@ impl Node {
             if line.contains(part) {
                 return line;
             }
+        }
+    }
+
+    /// Number of lines so far that hold `part`.
+    pub(crate) fn count(&mut self, part: &str) -> usize {
+        self.seen.extend(self.lines.try_iter());
+        self.seen.iter().filter(|line| line.contains(part)).count()
+    }
+
+    /// A line with `part` has come, or comes.
+    pub(crate) fn see(&mut self, part: &str) {
+        if self.count(part) == 0 {
+            self.expect(part);
         }
     }
 

@@ -1,10 +1,12 @@
 //! Frames written again from what was read, and what has to hold for any bytes; the fuzz target
 //! shares it.
 
+use node::cluster::secure::handshake::{Caller, Listener, Secret, Terms};
 use node::codec::cluster::{
-    Assembly, PART, Request, Response, decode_request, decode_response, encode_begin, encode_error,
-    encode_ok, encode_response_begin, encode_single, encode_trace, request_part_head,
-    response_part_head, split_frame,
+    Assembly, Greeting, HANDSHAKE_VERSION, LONGEST_GREETING, NONCE, NotGreeting, PART, Request,
+    Response, decode_greeting, decode_request, decode_response, encode_begin, encode_error,
+    encode_greeting, encode_ok, encode_response_begin, encode_single, encode_trace,
+    request_part_head, response_part_head, split_frame, split_greeting,
 };
 
 /// Bytes of unfinished messages that `examine` allows: few, so that short inputs get there.
@@ -42,9 +44,44 @@ pub(crate) fn response_frame(response: &Response<'_>) -> Vec<u8> {
     out
 }
 
+/// The frame of a handshake that says `greeting`.
+pub(crate) fn greeting_frame(greeting: Greeting<'_>) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode_greeting(&mut out, greeting);
+    out
+}
+
+/// Fails unless `bytes` begin with frames of a handshake up to where it is said that they do not,
+/// and neither side of one is convinced by them: nobody can guess a proof.
+fn examine_handshake(bytes: &[u8]) {
+    let terms = Terms { secret: Some(Secret::new(b"that nobody knows")), binding: None };
+    let mut caller = Caller::new(terms.clone(), [1; NONCE], b"a", &mut Vec::new());
+    let mut listener = Listener::new(terms, [2; NONCE]);
+    let mut rest = bytes;
+    loop {
+        let (content, next) = match split_greeting(rest) {
+            Ok(Some(split)) => split,
+            Ok(None) => return assert!(rest.len() < LONGEST_GREETING + 2),
+            Err(NotGreeting::Size { .. }) => panic!("nothing is decoded yet"),
+            Err(_) => return,
+        };
+        let frame = &rest[..rest.len() - next.len()];
+        match decode_greeting(content) {
+            Ok(Greeting::Foreign { version }) => assert_ne!(version, HANDSHAKE_VERSION),
+            Ok(greeting) => assert_eq!(greeting_frame(greeting), frame),
+            Err(_) => {}
+        }
+        let (mut out, mut answer) = (Vec::new(), Vec::new());
+        assert_ne!(caller.take(content, &mut out), Ok(true));
+        assert_ne!(listener.take(content, &mut answer), Ok(true));
+        rest = next;
+    }
+}
+
 /// Fails unless reading `bytes` in both directions, whatever they are, stays inside them, gives
 /// frames that are written as they were read, and keeps an assembly inside its bounds.
 pub(crate) fn examine(bytes: &[u8]) {
+    examine_handshake(bytes);
     let mut requests = Assembly::new(LIMIT);
     let mut responses = Assembly::new(LIMIT);
     let mut rest = bytes;

@@ -4,6 +4,7 @@
 //! Not here: connections, the serialisation's own properties (`tests/seri_properties`), the endless
 //! search for bad bytes (`fuzz/`, by `make fuzz-long`).
 
+mod dialog;
 mod frames;
 mod page;
 mod properties;

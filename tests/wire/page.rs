@@ -9,6 +9,7 @@ use node::codec::cluster::{
 };
 use node::codec::seri::{Invalid, Item, MAX_READ_DEPTH, Reader};
 
+use crate::dialog::Dialog;
 use crate::frames::{request_frame, response_frame};
 use crate::stream::{pack, unpack};
 use crate::text::{Listener, content, example, string, values};
@@ -16,6 +17,7 @@ use crate::text::{Listener, content, example, string, values};
 /// Every first byte of a request and code of a response, and every head of a value whose argument is
 /// no length.
 const REQUEST_KINDS: &[u8] = &[0x00, 0x01, 0x02, 0x03, 0x04, 0x41, 0x80, 0x81, 0xc1];
+const GREETINGS: &[u8] = &[0x10, 0x11, 0x12, 0x13, 0x14];
 const RESPONSE_CODES: &[u8] = &[0, 1, 2, 3, 4];
 const VALUE_HEADS: &[u8] =
     &[0x00, 0x01, 0x02, 0x03, 0x04, 0x06, 0x09, 0x0a, 0x12, 0x15, 0x22, 0x25, 0x32, 0x42, 0xfe];
@@ -55,16 +57,18 @@ fn every_example_of_the_page_says_what_its_bytes_say() {
     let mut checked = 0;
     for block in blocks() {
         let mut listener = Listener::new();
+        let mut dialog = Dialog::default();
         for (number, line) in &block.lines {
             let (kind, hex) = match block.label.as_str() {
                 "seri" | "netpack" => (block.label.as_str(), line.as_str()),
-                "cluster" => line.split_once(' ').expect("request or response, then bytes"),
+                "cluster" | "handshake" => line.split_once(' ').expect("who, then bytes"),
                 other => panic!("docs/wire.md:{number}: nothing checks blocks of `{other}`"),
             };
             let (bytes, meaning) = example(hex);
             let is_frame = matches!(split_frame(&bytes), Some((_, [])));
             assert!(block.label != "cluster" || is_frame, "docs/wire.md:{number}: a wrong length");
             let said = match kind {
+                _ if block.label == "handshake" => dialog.said(kind, &bytes),
                 "seri" => said_by_values(&bytes),
                 "netpack" => said_by_packets(&bytes),
                 "request" => said_by_request(&mut listener, &bytes),
@@ -74,6 +78,7 @@ fn every_example_of_the_page_says_what_its_bytes_say() {
             assert_eq!(said, meaning, "docs/wire.md:{number}");
             checked += 1;
         }
+        assert!(dialog.is_done(), "a handshake of docs/wire.md goes on");
         assert!(listener.is_done(), "a block of docs/wire.md leaves a message unfinished");
     }
     assert!(checked > 60, "only {checked} examples were found");
@@ -82,10 +87,15 @@ fn every_example_of_the_page_says_what_its_bytes_say() {
 #[test]
 fn the_page_has_an_example_of_every_form() {
     let (mut heads, mut kinds, mut codes) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let mut greetings = BTreeSet::new();
     for block in blocks() {
         for (_, line) in &block.lines {
             if block.label == "seri" {
                 heads.extend(value_heads(&example(line).0));
+            } else if block.label == "handshake" {
+                let (who, hex) = line.split_once(' ').expect("who, then bytes");
+                let frame = example(hex).0;
+                greetings.extend(frame.get(2).filter(|_| matches!(who, "caller" | "listener")));
             } else if let Some(hex) = line.strip_prefix("request ") {
                 kinds.extend(example(hex).0.get(2));
             } else if let Some(hex) = line.strip_prefix("response ") {
@@ -96,6 +106,7 @@ fn the_page_has_an_example_of_every_form() {
     assert_eq!(missing(VALUE_HEADS, &heads), [0_u8; 0]);
     assert_eq!(missing(REQUEST_KINDS, &kinds), [0_u8; 0]);
     assert_eq!(missing(RESPONSE_CODES, &codes), [0_u8; 0]);
+    assert_eq!(missing(GREETINGS, &greetings), [0_u8; 0]);
 }
 
 #[test]

@@ -140,6 +140,19 @@ fn near_frame() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// A frame of a handshake in the rough: right in its size more often than not.
+fn near_greeting() -> impl Strategy<Value = Vec<u8>> {
+    let sizes = &[0_usize, 1, 2, 32, 34, 37, 64, 288, 289, 290];
+    (0x0f..0x16_u8, prop::sample::select(sizes), 0..3_u8, any::<u8>()).prop_map(
+        |(kind, size, first, fill)| {
+            let mut content = [&[kind, first][..], &vec![fill; size]].concat();
+            content.truncate(1 + size);
+            let length = u16::try_from(content.len()).expect("it is short");
+            [&length.to_be_bytes()[..], &content].concat()
+        },
+    )
+}
+
 /// What happens to an assembly: a begin with its total, or a part with its size and whether last.
 #[derive(Clone, Debug)]
 enum Event {
@@ -261,6 +274,11 @@ proptest! {
 
     #[test]
     fn frames_that_are_nearly_right_do_no_harm(frames in vec(near_frame(), 0..60)) {
+        examine(&frames.concat());
+    }
+
+    #[test]
+    fn handshakes_that_are_nearly_right_do_no_harm(frames in vec(near_greeting(), 0..6)) {
         examine(&frames.concat());
     }
 

@@ -91,6 +91,7 @@ function cluster.get_sender(node)
     return address
   end
   skynet.error(address)
+  return nil
 end
 
 skynet.init(function()

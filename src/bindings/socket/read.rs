@@ -58,9 +58,8 @@ pub(super) fn read_all(call: &mut Call) -> NativeResult {
 pub(super) fn block(call: &mut Call) -> NativeResult {
     let number = call.check_integer(1)?;
     let vm = call.vm();
-    let id = i32::try_from(number)
-        .ok()
-        .filter(|id| vm.sockets.entries.get(id).is_some_and(|entry| entry.socket.is_connected()));
+    // What arrived before the peer closed can still be read, however soon that was.
+    let id = i32::try_from(number).ok().filter(|id| vm.sockets.entries.contains_key(id));
     let Some(id) = id else { return call.answer_boolean(false) };
     match take(call, id, Want::Readable)? {
         Taken::Bytes => call.answer_boolean(true),

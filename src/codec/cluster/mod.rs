@@ -7,10 +7,15 @@
 //! Not here: what bodies hold (`codec/seri.rs`), connections, sessions, priorities (`cluster/`).
 
 mod assemble;
+mod handshake;
 mod request;
 mod response;
 
 pub use assemble::{Assembly, AssemblyError, MOST_UNFINISHED};
+pub use handshake::{
+    Greeting, HANDSHAKE_VERSION, LONGEST_GREETING, NONCE, NotGreeting, PROOF, Reason,
+    decode_greeting, encode_greeting, split_greeting,
+};
 pub use request::{
     Request, decode_request, encode_begin, encode_single, encode_trace, request_part_head,
 };

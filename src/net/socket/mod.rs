@@ -12,6 +12,7 @@
 mod accept;
 mod bound;
 mod connect;
+mod end;
 mod inbound;
 pub mod incoming;
 pub mod info;

@@ -1,4 +1,4 @@
-//! One socket: who owns it, what it is, and how it begins and ends.
+//! One socket: who owns it, what it is, and how it begins. How it ends is in `end.rs`.
 //!
 //! Invariant: `state` is a leaf lock; what follows from a change (messages, answers) happens after
 //! it is released.
@@ -6,7 +6,6 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::time::Duration;
 
 use super::accept::Listener;
 use super::bound::Bound;
@@ -16,8 +15,8 @@ use super::read::Reader;
 use super::table::Sockets;
 use super::udp::Udp;
 use crate::codec::socket_event::Event;
-use crate::kernel::{Kind, Message, Node, Payload, Service, Session};
-use crate::net::stream::{End, Stream};
+use crate::kernel::{Node, Service, Session};
+use crate::net::stream::Stream;
 
 /// Number of a socket: positive, and of this process.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -364,152 +363,6 @@ impl Socket {
     /// Lets the owner have a message when the socket closes.
     pub fn tell_of_close(&self) {
         self.lock().tells_close = true;
-    }
-
-    /// Closes it. What is queued goes out first, as long as the peer takes something within each
-    /// `linger`; zero drops it.
-    pub fn close(&self, linger: Duration) {
-        self.close_then(linger, None);
-    }
-
-    /// As `close`; answers `session` of the owner when it is closed, or at once while the peer
-    /// has still to take something. False when there is nothing to wait for.
-    pub fn close_then(&self, linger: Duration, session: Option<Session>) -> bool {
-        let queued = self.stream().map_or(0, |stream| stream.queued());
-        let (reader, owner, phase, waits) = {
-            let mut state = self.lock();
-            let phase = state.phase;
-            if phase == Phase::Ended {
-                return false;
-            }
-            state.phase = Phase::Closing;
-            let waits = queued == 0 && state.waiter.is_none();
-            if waits {
-                state.waiter = session;
-            }
-            // A reader is told before whoever closes.
-            let reader = match &mut state.reader {
-                Some(reader) if !reader.woken => {
-                    reader.woken = true;
-                    Some(reader.session)
-                }
-                _ => None,
-            };
-            (reader, state.owner.clone(), phase, waits)
-        };
-        if let Some(owner) = owner {
-            let at_once = session.filter(|_| !waits);
-            for session in [reader, at_once].into_iter().flatten() {
-                self.answer(&owner.service, session);
-            }
-        }
-        match self.link.get() {
-            Some(Link::Tcp(stream)) => stream.close(linger),
-            Some(Link::Listener(listener)) => listener.close(self),
-            Some(Link::Udp(udp)) => udp.close(),
-            Some(Link::Bound(bound)) => bound.close(),
-            // The task that opens it sees the phase; an opening that is closed has nobody to wait.
-            None => debug_assert!(matches!(phase, Phase::Connecting | Phase::Closing)),
-        }
-        true
-    }
-
-    /// Closes it for a reason, which readers and the log are told.
-    pub(super) fn fail(&self, text: &str) {
-        self.lock().failure.get_or_insert_with(|| text.into());
-        if let Some(Link::Tcp(stream)) = self.link.get() {
-            stream.close(Duration::ZERO);
-        } else {
-            self.close(Duration::ZERO);
-        }
-    }
-
-    /// The peer will send no more.
-    pub(super) fn note_eof(&self) {
-        let (reader, owner) = {
-            let mut state = self.lock();
-            if state.eof {
-                return;
-            }
-            state.eof = true;
-            (state.wake_reader(), state.owner.clone())
-        };
-        if let (Some(session), Some(owner)) = (reader, owner) {
-            self.answer(&owner.service, session);
-        }
-        self.tell_close();
-    }
-
-    /// Its descriptor is closed: tells everybody who waits, and forgets it.
-    pub(super) fn note_end(self: &Arc<Self>, end: &End) {
-        if let Some(sockets) = self.sockets.upgrade() {
-            sockets.forget(self);
-        }
-        let (phase, mode, owner, sessions, failure) = {
-            let mut state = self.lock();
-            if state.phase == Phase::Ended {
-                return;
-            }
-            let before = std::mem::replace(&mut state.phase, Phase::Ended);
-            if let End::Failed(error) = end {
-                state.failure.get_or_insert_with(|| super::connect::text_of(error).into());
-            }
-            state.eof = true;
-            let sessions = [state.wake_reader(), state.waiter.take()];
-            let failure = state.failure.clone().filter(|_| before != Phase::Closing);
-            (before, state.mode, state.owner.clone(), sessions, failure)
-        };
-        if let Some(failure) = failure {
-            if mode == Mode::Raw {
-                self.tell(&Event::Error(failure.as_bytes()));
-                self.lock().told_close = true;
-            } else if phase == Phase::Open && mode == Mode::Buffered && !self.is_listener() {
-                self.log(&format!("socket: error on {} {failure}", self.id.0));
-            }
-        }
-        if let Some(owner) = owner {
-            for session in sessions.into_iter().flatten() {
-                self.answer(&owner.service, session);
-            }
-        }
-        self.tell_close();
-    }
-
-    /// Tells the owner once that it is closed, if it wants to know.
-    pub(super) fn tell_close(&self) {
-        {
-            let mut state = self.lock();
-            let wanted = state.mode == Mode::Raw || state.tells_close;
-            if state.told_close || !wanted {
-                return;
-            }
-            state.told_close = true;
-        }
-        self.tell(&Event::Close);
-    }
-
-    /// Sends an event to the owner.
-    pub(super) fn tell(&self, event: &Event<'_>) {
-        let Some(owner) = self.lock().owner.clone() else { return };
-        let [front, back] = event.tail();
-        let message = Message {
-            source: None,
-            session: Session::NONE,
-            kind: Kind::SOCKET,
-            payload: Payload::of_pieces(&[&event.head(self.id.0), front, back]),
-        };
-        let _ = self.node.send(&owner.service, message);
-    }
-
-    /// Answers a session of `service`.
-    pub(super) fn answer(&self, service: &Arc<Service>, session: Session) {
-        let _ = self.node.send(service, Message::empty(None, session, Kind::RESPONSE));
-    }
-
-    /// Logs a line under the owner's address.
-    pub(super) fn log(&self, text: &str) {
-        let owner = self.lock().owner.as_ref().map(|owner| owner.service.handle);
-        self.node.log(owner, text);
     }
 
     pub(super) fn note_read(&self) {

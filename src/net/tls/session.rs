@@ -11,7 +11,7 @@ use std::io::{self, Read as _, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConnection, Connection, ServerConnection};
+use tokio_rustls::rustls::{ClientConnection, Connection, ProtocolVersion, ServerConnection};
 
 use super::{Certificate, ClientSettings, ServerSettings, reason};
 use crate::net::{Ended, Stream};
@@ -222,6 +222,11 @@ impl Session {
     ) -> Result<(), String> {
         let exported = self.lock().connection.export_keying_material(out, label, context);
         exported.map(|_| ()).map_err(|error| reason::of(&error))
+    }
+
+    /// True when both sides have agreed on TLS 1.3.
+    pub fn is_tls13(&self) -> bool {
+        self.lock().connection.protocol_version() == Some(ProtocolVersion::TLSv1_3)
     }
 
     /// Version and cipher for people, such as `TLSv1_3 TLS13_AES_256_GCM_SHA384`; empty during the
