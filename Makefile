@@ -7,7 +7,7 @@ LIKE := 1.8.9
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .NOTPARALLEL:
-.PHONY: release check setup pairs loom test test-long fuzz-long conformance bench skynet-given
+.PHONY: release check setup pairs loom test test-long fuzz-long conformance bench mesh skynet-given
 
 release:
 	cargo build --release --locked
@@ -38,6 +38,7 @@ test: setup check loom pairs
 # An hour or so: more cases, more rounds, and the search for bad bytes.
 test-long: test
 	LEAK_SERVICES=100000 cargo test --locked --release --test process leaks
+	IDLE_PEERS=10000 cargo test --locked --release --test process idle_connections
 	PROPTEST_CASES=20000 cargo test --locked --release --test '*_properties' --test wire
 	for round in 1 2 3 4 5; do LEVEL=$(LIKE) tests/lua/run.sh $(NODE) . || exit 1; done
 	$(MAKE) fuzz-long
@@ -55,6 +56,10 @@ conformance: skynet-given
 # Both on this machine, in turns: SKYNET is a built tree of a genuine skynet.
 bench: skynet-given release
 	benches/run.sh "$(abspath $(SKYNET))"
+
+# What a link of the cluster takes, in meshes of up to 32 nodes on this machine.
+mesh: release
+	NODE=$(NODE) benches/mesh.sh
 
 skynet-given:
 	@[ -x "$(SKYNET)/skynet" ] || { \

@@ -13,9 +13,10 @@ rounds=${ROUNDS:-5}
 # Echo servers, with the port of each; clients/loadgen.c is their peer. Beside the rate they give
 # the processor time of the node a message, as NAME_cpu.
 declare -A ports=([socket_line]=18701 [socket_echo]=18702)
-plain="call_pingpong call_concurrent call_many send_flood send_burst call_payload ring yield spawn timers start_time socket_line socket_echo gate_echo"
+plain="call_pingpong call_concurrent call_many send_flood send_burst call_payload ring yield spawn timers start_time socket_line socket_echo gate_echo cluster_call"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+echo 'server = "127.0.0.1:18710"' >"$work/clustername.lua"
 
 config() { # config ROOT BENCH FILE
   cat >"$3" <<END
@@ -32,6 +33,7 @@ lua_path = bench.."lib/?.lua;"..root.."lualib/?.lua;"..root.."lualib/?/init.lua"
 lua_cpath = root.."luaclib/?.so"
 cpath = root.."cservice/?.so"
 sandbox = "$PWD/sandbox.toml"
+cluster = "$work/clustername.lua"
 END
 }
 
@@ -55,7 +57,22 @@ serve() { # serve LABEL BINARY BENCH: the config is written
     '{ printf "%s %s_cpu %.2f us/msg\n", label, bench, ($1 + $2) * 1e6 / count }' "$work/cpu" >>"$work/results"
 }
 
+# Benches of two processes: the one that is measured calls this one, which ends when it is told.
+server_of() {
+  case $1 in cluster_call) echo cluster_server ;; esac
+}
+
 run() { # run LABEL BINARY ROOT BENCH
+  local server
+  server=$(server_of "$4")
+  if [ -n "$server" ]; then
+    config "$3" "$server" "$work/server"
+    timeout 120 "$2" "$work/server" >"$work/server.log" 2>&1 &
+    for _ in $(seq 200); do
+      grep -q READY "$work/server.log" && break
+      sleep 0.05
+    done
+  fi
   config "$3" "$4" "$work/config"
   if [ -n "${ports[$4]:-}" ]; then
     serve "$1" "$2" "$4"
@@ -63,6 +80,7 @@ run() { # run LABEL BINARY ROOT BENCH
   fi
   timeout 120 "$2" "$work/config" 2>&1 | grep -aoE 'BENCH(-FAILED)? .*' |
     sed -E "s/^BENCH name=([^ ]+) value=([^ ]+) unit=([^ ]+).*/$1 \1 \2 \3/" >>"$work/results"
+  wait # for the server
 }
 
 for round in $(seq "$rounds"); do

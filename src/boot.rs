@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::bindings::BUILTIN;
@@ -19,7 +19,7 @@ use crate::kernel::stop::END_LIMIT;
 use crate::kernel::{Clock, Kind, Launch, Message, Node, NodeOptions, Payload, Session};
 use crate::net::Io;
 use crate::net::socket::{SocketOptions, Sockets};
-use crate::net::tls::CertificateFiles;
+use crate::net::tls::{CertificateFiles, ClientOptions, Roots, Store};
 use crate::process;
 use crate::sandbox::{self, Protected, Sandbox};
 use crate::vm::actor::LuaActor;
@@ -140,6 +140,7 @@ fn factories(
             websocket::Deadlines::new(Arc::clone(&io)),
             websocket_limits(&config.settings),
         ),
+        tls: tls(&config.settings),
         io,
         library: &BUILTIN,
     });
@@ -174,6 +175,21 @@ fn websocket_limits(settings: &Settings) -> websocket::Limits {
         ping: keys.ping,
         accept_unmasked: keys.accept_unmasked,
     }
+}
+
+fn tls(settings: &Settings) -> Store {
+    let or = |file: &Option<PathBuf>, usual: &str| file.clone().unwrap_or_else(|| usual.into());
+    Store::new(
+        ClientOptions {
+            roots: settings.tls_ca.clone().map_or(Roots::System, Roots::File),
+            verify: settings.tls_verify,
+            ..ClientOptions::default()
+        },
+        CertificateFiles {
+            certificate: or(&settings.certfile, "./server-cert.pem"),
+            key: or(&settings.keyfile, "./server-key.pem"),
+        },
+    )
 }
 
 fn cluster_settings(keys: &ClusterKeys) -> Result<cluster::Settings, BootError> {

@@ -22,6 +22,8 @@ const MODULES: &[(&str, &str, &[&str], &[&str])] = &[
     ("skynet.memory", "memory.rs", &["FUNCTIONS"], &[]),
     ("skynet.netpack", "netpack.rs", &["FUNCTIONS"], &[]),
     ("skynet.profile", "profile.rs", &["FUNCTIONS"], &["yield", "yield_co"]),
+    ("skynet.socket.tls", "tls/mod.rs", &["FUNCTIONS"], &[]),
+    ("skynet.tls.memory", "tls/memory.rs", &["FUNCTIONS"], &[]),
     ("skynet.require", "require.rs", &["FUNCTIONS"], &["require"]),
     ("skynet.socket", "socket/mod.rs", &["FUNCTIONS"], &[]),
     ("skynet.socketdriver", "socket/driver.rs", &["FUNCTIONS"], &[]),

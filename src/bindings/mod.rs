@@ -16,6 +16,7 @@ mod skynet;
 mod skynet_coroutine;
 mod socket;
 mod standard;
+mod tls;
 mod websocket;
 
 pub use library::BUILTIN;

@@ -82,6 +82,8 @@ pub(super) const KEYS: &[Key] = &[
     Key::silent("websocket_ping", "60"),
     Key::silent("websocket_accept_unmasked", "false"),
     Key::silent("tcp_nodelay", "true"),
+    Key::absent("tls_ca"),
+    Key::silent("tls_verify", "true"),
     Key::silent("socket_send_limit", "64"),
     Key::silent("stop_deadline", "10"),
     Key::silent("endless_warning", "5"),

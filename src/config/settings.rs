@@ -1,7 +1,7 @@
 //! The keys with a meaning, read from their text into types.
 //!
 //! Invariant: whoever holds a `Settings` checks nothing again.
-//! Not here: keys that only Lua code reads (`certfile`, `snax_loader`; through `skynet.getenv`).
+//! Not here: keys that only Lua code reads (`snax_loader`; through `skynet.getenv`).
 
 use std::ffi::OsString;
 use std::ops::RangeInclusive;
@@ -81,6 +81,14 @@ pub struct Settings {
     pub master: Option<String>,
     /// Address at which this node listens for other harbors.
     pub address: Option<String>,
+    /// PEM file of the certificate that servers show.
+    pub certfile: Option<PathBuf>,
+    /// PEM file of its key.
+    pub keyfile: Option<PathBuf>,
+    /// PEM file of those whose certificates are trusted. Absent: the authorities of the system.
+    pub tls_ca: Option<PathBuf>,
+    /// Whether the certificates of servers are judged.
+    pub tls_verify: bool,
     /// Policy file that the config names. Absent: the default file if there is one.
     pub sandbox: Option<PathBuf>,
     /// How long services may take to end when the process is asked to stop.
@@ -137,6 +145,10 @@ impl Settings {
             standalone: reader.text("standalone")?,
             master: reader.text("master")?,
             address: reader.text("address")?,
+            certfile: reader.path("certfile"),
+            keyfile: reader.path("keyfile"),
+            tls_ca: reader.path("tls_ca"),
+            tls_verify: reader.boolean("tls_verify")?,
             sandbox: reader.sandbox(warnings),
             stop_deadline: reader.seconds("stop_deadline", &STOP_DEADLINE)?,
             endless_warning: reader.seconds("endless_warning", &ENDLESS_WARNING)?,
@@ -319,6 +331,10 @@ mod tests {
             standalone: None,
             master: None,
             address: None,
+            certfile: None,
+            keyfile: None,
+            tls_ca: None,
+            tls_verify: true,
             sandbox: None,
             stop_deadline: Duration::from_secs(10),
             endless_warning: Duration::from_secs(5),

@@ -13,6 +13,8 @@ mod pump;
 pub mod socket;
 pub mod stream;
 pub mod tcp;
+#[cfg(test)]
+mod tests;
 pub mod tls;
 
 pub use address::Address;

@@ -24,6 +24,7 @@ use crate::cluster::Cluster;
 use crate::kernel::{Node, Service};
 use crate::net::Io;
 use crate::net::socket::Sockets;
+use crate::net::tls::Store;
 use crate::sandbox::{Policy, Protected, Sandbox};
 use crate::websocket;
 
@@ -43,6 +44,8 @@ pub struct Shared {
     pub sockets: Arc<Sockets>,
     /// Time limits of WebSocket connections, and what they may take unless a script says.
     pub websockets: (Arc<websocket::Deadlines>, websocket::Limits),
+    /// Certificates and whom to trust.
+    pub tls: Store,
     /// Where scripts and modules are found.
     pub paths: Paths,
     /// The modules that are built in.

@@ -117,6 +117,15 @@ fn own_id(call: &mut Call, index: c_int) -> Result<i32, Raise> {
     }
 }
 
+/// The socket with the number at `index`, which this service has started.
+pub(super) fn own_socket(call: &mut Call, index: c_int) -> Result<Arc<Socket>, Raise> {
+    let id = own_id(call, index)?;
+    match call.vm().sockets.entries.get(&id) {
+        Some(entry) => Ok(Arc::clone(&entry.socket)),
+        None => Err(not_own(call, id.into())),
+    }
+}
+
 /// skynet says no more than that an assertion has failed; scripts may look for those words.
 #[cold]
 fn not_own(call: &mut Call, number: i64) -> Raise {

@@ -161,9 +161,13 @@ impl Tls {
             roots: Roots::File(files.authorities.clone()),
             verify: true,
             certificate: Some(files.own.clone()),
+            ciphers: None,
         };
-        let server =
-            ServerOptions { certificates: vec![files.own], client_roots: Some(files.authorities) };
+        let server = ServerOptions {
+            certificates: vec![files.own],
+            client_roots: Some(files.authorities),
+            ciphers: None,
+        };
         Ok(Self {
             client: ClientSettings::new(client, Arc::clone(notice))?,
             server: ServerSettings::new(server, Arc::clone(notice))?,

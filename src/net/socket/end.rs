@@ -50,7 +50,10 @@ impl Socket {
             }
         }
         match self.link.get() {
-            Some(Link::Tcp(stream)) => stream.close(linger),
+            Some(Link::Tcp(stream)) => {
+                self.close_filter(stream);
+                stream.close(linger);
+            }
             Some(Link::Listener(listener)) => listener.close(self),
             Some(Link::Udp(udp)) => udp.close(),
             Some(Link::Bound(bound)) => bound.close(),

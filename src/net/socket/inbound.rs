@@ -53,6 +53,12 @@ pub trait Filter: Send + Sync {
     /// # Errors
     /// When the session is closed; the text says why.
     fn seal(&self, plain: &[u8], out: &mut Vec<u8>) -> Result<(), String>;
+
+    /// Adds what the peer has to be sent before the connection is closed to `out`.
+    fn close(&self, _out: &mut Vec<u8>) {}
+
+    /// The peer's bytes are over. May be told twice.
+    fn end(&self) {}
 }
 
 /// What stands in the way of arriving bytes.
@@ -115,6 +121,7 @@ impl Socket {
     /// The peer has closed its side.
     pub(super) fn receive_eof(self: &Arc<Self>) -> Flow {
         self.note_eof();
+        self.end_filter();
         let attached = self.lock_inbound().consumer.is_some();
         let state = self.lock();
         // A script in buffered mode may still write; it is told, and closes in its own time.
@@ -130,7 +137,31 @@ impl Socket {
         if let Some(mut consumer) = consumer {
             consumer.on_end(self, end);
         }
+        self.end_filter();
         *self.filter.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn end_filter(&self) {
+        let filter = self.filter.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(filter) = filter {
+            filter.end();
+        }
+    }
+
+    /// Lets the filter say what it has to before the connection is closed.
+    pub(super) fn close_filter(&self, stream: &Stream) {
+        let filter = self.filter.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(session) = &*filter {
+            let mut out = Vec::new();
+            session.close(&mut out);
+            // A connection that is closing already has heard it.
+            let _ = stream.write(&out);
+        }
+    }
+
+    /// True when a filter stands between the connection and its user.
+    pub fn is_filtered(&self) -> bool {
+        self.is_filtered.load(Ordering::Acquire)
     }
 
     /// Takes bytes that a filter or a consumer has to see.

@@ -21,7 +21,7 @@ use tokio_rustls::rustls::{
 };
 
 use super::watched::Watched;
-use super::{Certificate, CertificateFiles, Notice, files, provider, reason};
+use super::{Certificate, CertificateFiles, Notice, ciphers, files, reason};
 
 /// Whose certificates are trusted.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
@@ -42,11 +42,13 @@ pub struct ClientOptions {
     pub verify: bool,
     /// What is shown to a server that asks for it.
     pub certificate: Option<CertificateFiles>,
+    /// The ciphers of TLS 1.2 that may be used, a list as OpenSSL writes it; all if it is absent.
+    pub ciphers: Option<String>,
 }
 
 impl Default for ClientOptions {
     fn default() -> Self {
-        Self { roots: Roots::System, verify: true, certificate: None }
+        Self { roots: Roots::System, verify: true, certificate: None, ciphers: None }
     }
 }
 
@@ -91,7 +93,7 @@ impl fmt::Debug for ClientSettings {
 }
 
 fn config(options: &ClientOptions, roots: Option<&PathBuf>) -> Result<ClientConfig, String> {
-    let provider = provider();
+    let provider = ciphers::provider_with(options.ciphers.as_deref())?;
     let verifier: Arc<dyn ServerCertVerifier> = match (&options.roots, roots) {
         (_, None) => Arc::new(Anybody(provider.signature_verification_algorithms)),
         (Roots::System, Some(file)) => {

@@ -7,6 +7,7 @@
 //! here reads or writes a socket except through a `Stream` that it is given.
 
 mod certificate;
+mod ciphers;
 mod client;
 mod files;
 mod reason;
@@ -14,7 +15,7 @@ mod server;
 mod session;
 mod store;
 #[cfg(test)]
-mod tests;
+pub(in crate::net) mod tests;
 mod watched;
 
 use std::path::PathBuf;
@@ -26,7 +27,7 @@ pub use certificate::Certificate;
 pub use client::{ClientOptions, ClientSettings, Roots};
 pub use server::{ServerOptions, ServerSettings};
 pub use session::{PENDING, Session, WriteError};
-pub use store::Store;
+pub use store::{Store, log_of};
 
 /// Files of a certificate: its chain (its own first) and its private key, both PEM.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

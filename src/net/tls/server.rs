@@ -21,7 +21,7 @@ use tokio_rustls::rustls::{
 
 use super::client::{check_validity, is_authority_itself};
 use super::watched::Watched;
-use super::{CertificateFiles, Notice, files, provider, reason};
+use super::{CertificateFiles, Notice, ciphers, files, provider, reason};
 
 /// How a side lets others connect.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
@@ -31,6 +31,8 @@ pub struct ServerOptions {
     pub certificates: Vec<CertificateFiles>,
     /// A PEM file of the authorities for clients; with it every client must show a certificate.
     pub client_roots: Option<PathBuf>,
+    /// The ciphers of TLS 1.2 that may be used, a list as OpenSSL writes it; all if it is absent.
+    pub ciphers: Option<String>,
 }
 
 /// What the connections to a listening side have in common.
@@ -74,9 +76,10 @@ fn config(options: &ServerOptions) -> Result<ServerConfig, String> {
     if keys.is_empty() {
         return Err("a TLS server needs a certificate and its key".to_owned());
     }
-    let builder = ServerConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| reason::of(&error))?;
+    let builder =
+        ServerConfig::builder_with_provider(ciphers::provider_with(options.ciphers.as_deref())?)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| reason::of(&error))?;
     let builder = match &options.client_roots {
         None => builder.with_no_client_auth(),
         Some(file) => {

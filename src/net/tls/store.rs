@@ -7,7 +7,10 @@ use std::fmt;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{ClientOptions, ClientSettings, Notice, Roots, ServerOptions, ServerSettings};
+use super::{
+    CertificateFiles, ClientOptions, ClientSettings, Notice, Roots, ServerOptions, ServerSettings,
+};
+use crate::kernel::Node;
 
 /// Settings kept of a kind. Only a program that makes up file names reaches it; then all are read
 /// anew when they are used next.
@@ -16,16 +19,16 @@ const KEPT: usize = 256;
 /// The settings in use by a node.
 pub struct Store {
     defaults: ClientOptions,
-    notice: Notice,
+    certificate: CertificateFiles,
     clients: Mutex<HashMap<ClientOptions, Arc<ClientSettings>>>,
     servers: Mutex<HashMap<ServerOptions, Arc<ServerSettings>>>,
 }
 
 impl Store {
-    /// A store whose clients connect with `defaults` if nothing else is asked for. `notice` gets
-    /// lines for the log.
-    pub fn new(defaults: ClientOptions, notice: Notice) -> Self {
-        Self { defaults, notice, clients: Mutex::default(), servers: Mutex::default() }
+    /// A store for a node whose clients connect with `defaults` and whose servers show
+    /// `certificate`, if nothing else is asked for.
+    pub fn new(defaults: ClientOptions, certificate: CertificateFiles) -> Self {
+        Self { defaults, certificate, clients: Mutex::default(), servers: Mutex::default() }
     }
 
     /// How the node connects by its config.
@@ -33,28 +36,50 @@ impl Store {
         &self.defaults
     }
 
-    /// The settings for `options`, which are made when they are asked for first.
+    /// What its servers show by its config.
+    pub const fn certificate(&self) -> &CertificateFiles {
+        &self.certificate
+    }
+
+    /// The settings for `options`, which are made when they are asked for first. What there is to
+    /// say of their files later is logged by `node`.
     ///
     /// # Errors
     /// As `ClientSettings::new`.
-    pub fn client(&self, options: &ClientOptions) -> Result<Arc<ClientSettings>, String> {
+    pub fn client(
+        &self,
+        options: &ClientOptions,
+        node: &Arc<Node>,
+    ) -> Result<Arc<ClientSettings>, String> {
         find(&self.clients, options, || {
-            ClientSettings::new(options.clone(), Arc::clone(&self.notice)).map_err(|error| {
+            ClientSettings::new(options.clone(), log_of(node)).map_err(|error| {
                 let by_system = options.verify && options.roots == Roots::System;
                 if by_system { format!("{error} (config key tls_ca)") } else { error }
             })
         })
     }
 
-    /// The settings for `options`, which are made when they are asked for first.
+    /// As `client`, for servers.
     ///
     /// # Errors
     /// As `ServerSettings::new`.
-    pub fn server(&self, options: &ServerOptions) -> Result<Arc<ServerSettings>, String> {
-        find(&self.servers, options, || {
-            ServerSettings::new(options.clone(), Arc::clone(&self.notice))
-        })
+    pub fn server(
+        &self,
+        options: &ServerOptions,
+        node: &Arc<Node>,
+    ) -> Result<Arc<ServerSettings>, String> {
+        find(&self.servers, options, || ServerSettings::new(options.clone(), log_of(node)))
     }
+}
+
+/// Lines for the log of `node`, which may end before whoever says them.
+pub fn log_of(node: &Arc<Node>) -> Notice {
+    let node = Arc::downgrade(node);
+    Arc::new(move |line: &str| {
+        if let Some(node) = node.upgrade() {
+            node.log(None, line);
+        }
+    })
 }
 
 fn find<K: Clone + Eq + Hash, V>(

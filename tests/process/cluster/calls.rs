@@ -153,6 +153,27 @@ fn answers_are_given_to_whoever_has_the_session_in_whatever_order_a_peer_sends_t
 }
 
 #[test]
+fn sends_say_that_nobody_waits_for_an_answer() {
+    let fake = Fake::new();
+    let mut subject = Subject::start(&format!("other = '{}'", fake.address()), "");
+    subject.run(
+        "cluster.send('other', '.x', 'small')
+         cluster.send('other', 7, ('large'):rep(10000))",
+    );
+    let session = subject.begin("return cluster.call('other', '@x', 'call')");
+    let mut caller = fake.accept();
+    let [small, large, call] = [(); 3].map(|()| caller.next().unwrap());
+    assert_eq!((small.to.as_str(), small.push, small.session), (".x", true, 0));
+    assert_eq!((large.to.as_str(), large.push), ("7", true));
+    assert_ne!(large.session, 0, "its parts need one");
+    assert_eq!((call.to.as_str(), call.push), ("@x", false));
+    // An answer to a send is nobody's.
+    caller.answer(large.session, &text("unasked"));
+    caller.answer(call.session, &text("asked"));
+    assert_eq!(subject.end(session), "asked");
+}
+
+#[test]
 fn a_traced_request_takes_its_tag_to_the_other_node() {
     let fake = Fake::new();
     let mut subject = Subject::start(&format!("other = '{}'", fake.address()), "");

@@ -130,8 +130,12 @@ impl Network {
         Ok(network)
     }
 
-    /// The network, or `None` with a printed reason where none can be made.
+    /// The network, or `None` with a printed reason where none can be made: it takes root, and a
+    /// kernel that lets it.
     fn or_skip() -> Option<Self> {
+        let user = Command::new("id").arg("-u").output().unwrap().stdout;
+        let has_tool = Command::new("ip").arg("-V").output().is_ok();
+        assert!(has_tool || user != b"0\n", "no `ip`: tests/setup.sh installs it");
         Self::new()
             .inspect_err(|why| {
                 let mut stderr = std::io::stderr();

@@ -20,11 +20,13 @@ pub(crate) fn relay(folder: &Folder, port: u16) -> u16 {
     let server = ServerOptions {
         certificates: vec![own.clone()],
         client_roots: Some(folder.path("ca.pem")),
+        ciphers: None,
     };
     let client = ClientOptions {
         roots: Roots::File(folder.path("ca.pem")),
         verify: true,
         certificate: Some(own),
+        ciphers: None,
     };
     let server = ServerSettings::new(server, Arc::clone(&notice)).unwrap();
     let client = ClientSettings::new(client, notice).unwrap();

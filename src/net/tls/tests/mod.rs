@@ -86,7 +86,8 @@ fn silent() -> Notice {
 
 pub(in crate::net) fn server(certificates: &[&CertificateFiles]) -> ServerSettings {
     let certificates = certificates.iter().copied().cloned().collect();
-    ServerSettings::new(ServerOptions { certificates, client_roots: None }, silent()).unwrap()
+    ServerSettings::new(ServerOptions { certificates, ..ServerOptions::default() }, silent())
+        .unwrap()
 }
 
 /// What each side has got of the other.

@@ -1,13 +1,18 @@
 //! Files of certificates: read, read anew, and what is wrong with them.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio_rustls::rustls;
 
 use super::super::Store;
 use super::super::watched::CHECK;
 use super::*;
+use crate::kernel::{Clock, Node, NodeOptions};
+
+/// Of a watchdog that nothing here needs.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_new_certificate_is_used_by_new_connections_and_a_broken_one_is_told_once() {
@@ -20,7 +25,8 @@ fn a_new_certificate_is_used_by_new_connections_and_a_broken_one_is_told_once() 
     let files = authority.host("a.example");
     let certificates = vec![files.clone()];
     let settings =
-        ServerSettings::new(ServerOptions { certificates, client_roots: None }, notice).unwrap();
+        ServerSettings::new(ServerOptions { certificates, ..ServerOptions::default() }, notice)
+            .unwrap();
     let trust = authority.client();
     let start = Instant::now();
     let names = |second| {
@@ -52,7 +58,7 @@ fn what_is_wrong_with_a_file_is_said_with_its_name() {
     let authority = Authority::new();
     let good = authority.host("a.example");
     let attempt = |files: CertificateFiles| {
-        let options = ServerOptions { certificates: vec![files], client_roots: None };
+        let options = ServerOptions { certificates: vec![files], ..ServerOptions::default() };
         let why = ServerSettings::new(options, silent()).unwrap_err();
         why.replace(authority.folder.to_str().unwrap(), ".")
     };
@@ -96,14 +102,27 @@ fn the_authorities_of_the_system_are_found() {
 fn connections_with_the_same_options_share_their_settings() {
     let authority = Authority::new();
     let defaults = ClientOptions { roots: Roots::File(authority.ca()), ..ClientOptions::default() };
-    let store = Store::new(defaults.clone(), silent());
-    let first = store.client(store.defaults()).unwrap();
-    assert!(Arc::ptr_eq(&first, &store.client(&defaults).unwrap()));
-    let other = store.client(&ClientOptions { verify: false, ..defaults }).unwrap();
+    let store = Store::new(defaults.clone(), authority.host("a.example"));
+    let node = Node::new(
+        NodeOptions {
+            threads: 1,
+            harbor: 0,
+            profile: false,
+            endless_warning: PATIENCE,
+            max_services: 1,
+            message_log_directory: None,
+            clock: Clock::real(),
+            poke: |_| {},
+        },
+        HashMap::new(),
+    );
+    let first = store.client(store.defaults(), &node).unwrap();
+    assert!(Arc::ptr_eq(&first, &store.client(&defaults, &node).unwrap()));
+    let other = store.client(&ClientOptions { verify: false, ..defaults }, &node).unwrap();
     assert!(!Arc::ptr_eq(&first, &other));
-    let options =
-        ServerOptions { certificates: vec![authority.host("a.example")], client_roots: None };
-    let first = store.server(&options).unwrap();
-    assert!(Arc::ptr_eq(&first, &store.server(&options).unwrap()));
-    assert!(store.server(&ServerOptions::default()).is_err());
+    let certificates = vec![store.certificate().clone()];
+    let options = ServerOptions { certificates, ..ServerOptions::default() };
+    let first = store.server(&options, &node).unwrap();
+    assert!(Arc::ptr_eq(&first, &store.server(&options, &node).unwrap()));
+    assert!(store.server(&ServerOptions::default(), &node).is_err());
 }

@@ -84,10 +84,11 @@ fn a_certificate_made_with_one_command_is_trusted_as_itself() {
         let certificate = params.self_signed(&key).unwrap();
         let files = authority.write("self", &certificate.pem(), &key.serialize_pem());
         let roots = Roots::File(files.certificate.clone());
-        let options = ClientOptions { roots, verify: true, certificate: Some(files.clone()) };
+        let options =
+            ClientOptions { roots, verify: true, certificate: Some(files.clone()), ciphers: None };
         let trust = ClientSettings::new(options, silent()).unwrap();
         let client_roots = verify_client.then(|| files.certificate.clone());
-        let options = ServerOptions { certificates: vec![files], client_roots };
+        let options = ServerOptions { certificates: vec![files], client_roots, ciphers: None };
         let settings = ServerSettings::new(options, silent()).unwrap();
         let (client, server) = (Session::client(host, &trust), Session::server(&settings));
         let (client, server) = (client.unwrap(), server.unwrap());
@@ -118,6 +119,7 @@ fn a_server_that_asks_for_certificates_takes_those_of_its_authorities_only() {
     let options = ServerOptions {
         certificates: vec![authority.host("a.example")],
         client_roots: Some(authority.ca()),
+        ciphers: None,
     };
     let settings = ServerSettings::new(options, silent()).unwrap();
     let attempt = |certificate| {
