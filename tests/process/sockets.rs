@@ -96,13 +96,13 @@ end)"#;
         assert!(sent < 64 << 20, "the peer is not held up");
     }
     node.expect("waits");
-    assert!(node.rest().contains("Pause socket"));
     let _trigger = connect(&mut node);
     peer.set_nonblocking(false).unwrap();
     peer.write_all(&chunk).unwrap();
     sent += chunk.len();
     peer.shutdown(Shutdown::Write).unwrap();
     node.expect(&format!("total {sent}"));
+    assert!(node.rest().contains("Pause socket"));
 }
 
 #[test]
