@@ -331,12 +331,6 @@ impl Socket {
         !before
     }
 
-    /// Takes bytes from the peer again after `pause`.
-    pub fn resume(self: &Arc<Self>) {
-        self.lock().paused = false;
-        self.resume_link();
-    }
-
     pub(super) fn pause_link(&self) {
         match self.link.get() {
             Some(Link::Tcp(stream)) => stream.pause(),

@@ -206,6 +206,12 @@ impl Socket {
         self.resume_link();
     }
 
+    /// Takes bytes from the peer again after `pause`.
+    pub fn resume(self: &Arc<Self>) {
+        self.lock().paused = false;
+        self.resume_link();
+    }
+
     /// Forgets the reader under `session`, which will not come back.
     pub fn forget_reader(&self, session: Session) {
         self.lock().reader.take_if(|reader| reader.session == session);
