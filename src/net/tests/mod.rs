@@ -12,13 +12,15 @@ use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver as Events, Sender};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::Handle;
 
 use super::tcp::{Options, connect};
-use super::{Address, End, Flow, Receiver, Stream};
+use super::{Address, End, Flow, Io, Receiver, Stream};
+use crate::kernel::driver::{Driver as _, Signal};
 
 /// After this time a test that waits has failed; nothing here takes a second.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -26,30 +28,42 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Small buffers of the kernel, so that a write of a few kilobytes is a partial one.
 const SMALL: usize = 4096;
 
-/// Threads that run the connections under test, in place of a node's workers.
-struct Threads(Option<Runtime>);
+/// The I/O and a thread that waits in it, in place of a node's workers.
+struct Driven {
+    io: Option<Arc<Io>>,
+    signal: Arc<Signal>,
+    thread: Option<JoinHandle<()>>,
+}
 
-impl Threads {
-    fn new(count: usize) -> Self {
-        let runtime = Builder::new_multi_thread().worker_threads(count).enable_all().build();
-        Self(Some(runtime.unwrap()))
+impl Driven {
+    fn new() -> Self {
+        let (io, signal) = (Arc::new(Io::new()), Arc::new(Signal::default()));
+        // There is nothing to wait for before it has begun.
+        io.handle().unwrap();
+        let (waiting, called) = (Arc::clone(&io), Arc::clone(&signal));
+        let thread = thread::spawn(move || waiting.wait(&called));
+        Self { io: Some(io), signal, thread: Some(thread) }
+    }
+
+    fn io(&self) -> &Io {
+        self.io.as_ref().unwrap()
     }
 
     fn handle(&self) -> io::Result<Handle> {
-        self.0.as_ref().map(|runtime| runtime.handle().clone()).ok_or(io::ErrorKind::Other.into())
+        self.io().handle()
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
-        self.handle()?.spawn(task);
-        Ok(())
+        self.io().spawn(task)
     }
 }
 
-impl Drop for Threads {
+impl Drop for Driven {
     fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
+        self.signal.set();
+        // A panic there has failed the test already.
+        let _ = self.thread.take().map(JoinHandle::join);
+        self.io = None;
     }
 }
 
@@ -115,7 +129,7 @@ fn bytes(events: &Events<Event>, count: usize) -> Vec<u8> {
 }
 
 /// Two connected sockets with small buffers: one for a stream, one for the test.
-fn sockets(io: &Threads) -> (tokio::net::TcpStream, TcpStream) {
+fn sockets(io: &Driven) -> (tokio::net::TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     SockRef::from(&listener).set_recv_buffer_size(SMALL).unwrap();
     let number = listener.local_addr().unwrap();
@@ -129,7 +143,7 @@ fn sockets(io: &Threads) -> (tokio::net::TcpStream, TcpStream) {
 }
 
 /// Serves `socket`.
-fn serve<R: Receiver>(io: &Threads, socket: tokio::net::TcpStream, receiver: R) -> Arc<Stream> {
+fn serve<R: Receiver>(io: &Driven, socket: tokio::net::TcpStream, receiver: R) -> Arc<Stream> {
     let (stream, task) = Stream::tcp(socket, receiver).unwrap();
     io.spawn(task).unwrap();
     stream
@@ -137,14 +151,14 @@ fn serve<R: Receiver>(io: &Threads, socket: tokio::net::TcpStream, receiver: R) 
 
 /// A connection: the threads, the side under test, what it is told, and the peer.
 struct Pair {
-    io: Threads,
+    io: Driven,
     stream: Arc<Stream>,
     events: Events<Event>,
     peer: TcpStream,
 }
 
 fn pair_with(on_bytes: Flow, on_eof: Flow) -> Pair {
-    let io = Threads::new(1);
+    let io = Driven::new();
     let (ours, peer) = sockets(&io);
     let (events, told) = mpsc::channel();
     let stream = serve(&io, ours, Recorder { events, on_bytes, on_eof });

@@ -234,7 +234,7 @@ fn addresses_are_those_of_both_sides() {
 }
 
 #[test]
-fn the_end_of_the_threads_closes_their_connections() {
+fn the_end_of_the_io_closes_its_connections() {
     let Pair { io, stream, mut peer, events } = pair();
     stream.write(b"last").unwrap();
     drop(io);

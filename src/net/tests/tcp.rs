@@ -12,7 +12,7 @@ use crate::net::tcp::{BACKLOG, accept, bind};
 /// Set in the process that a test starts for itself.
 const CHILD: &str = "NODE_TEST_FEW_DESCRIPTORS";
 
-fn attempt(io: &Threads, address: &str, limit: Duration) -> io::Result<tokio::net::TcpStream> {
+fn attempt(io: &Driven, address: &str, limit: Duration) -> io::Result<tokio::net::TcpStream> {
     let address = Address::parse(address).unwrap();
     io.handle().unwrap().block_on(connect(&address, Options::default(), limit))
 }
@@ -26,7 +26,7 @@ struct Accepting {
     task: tokio::task::JoinHandle<()>,
 }
 
-fn accepting(io: &Threads, options: Options) -> Accepting {
+fn accepting(io: &Driven, options: Options) -> Accepting {
     let runtime = io.handle().unwrap();
     let address = Address::parse("127.0.0.1:0").unwrap();
     let listener = runtime.block_on(bind(&address, BACKLOG)).unwrap();
@@ -47,7 +47,7 @@ fn accepting(io: &Threads, options: Options) -> Accepting {
 
 #[test]
 fn a_port_where_nobody_listens_refuses() {
-    let io = Threads::new(1);
+    let io = Driven::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);
@@ -57,7 +57,7 @@ fn a_port_where_nobody_listens_refuses() {
 
 #[test]
 fn a_host_that_does_not_exist_is_an_error() {
-    let io = Threads::new(1);
+    let io = Driven::new();
     // Two dots in a row are no name, so nobody is asked for it.
     let error = attempt(&io, "no..host:80", PATIENCE).unwrap_err();
     assert_ne!(error.kind(), io::ErrorKind::TimedOut, "{error}");
@@ -67,7 +67,7 @@ fn a_host_that_does_not_exist_is_an_error() {
 
 #[test]
 fn a_peer_that_does_not_answer_is_given_up_after_the_limit() {
-    let io = Threads::new(1);
+    let io = Driven::new();
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
     socket.listen(0).unwrap();
@@ -87,7 +87,7 @@ fn a_peer_that_does_not_answer_is_given_up_after_the_limit() {
 
 #[test]
 fn each_number_of_a_host_is_tried() {
-    let io = Threads::new(1);
+    let io = Driven::new();
     // `localhost` may stand for ::1 first.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -97,7 +97,7 @@ fn each_number_of_a_host_is_tried() {
 
 #[test]
 fn a_port_in_use_cannot_be_bound_and_a_free_one_is_found() {
-    let io = Threads::new(1);
+    let io = Driven::new();
     let runtime = io.handle().unwrap();
     let bind = |text: &str| runtime.block_on(bind(&Address::parse(text).unwrap(), BACKLOG));
     let first = bind("127.0.0.1:0").unwrap();
@@ -120,7 +120,7 @@ fn a_port_in_use_cannot_be_bound_and_a_free_one_is_found() {
 
 #[test]
 fn accepted_connections_have_the_options_and_a_stop_closes_the_port() {
-    let io = Threads::new(1);
+    let io = Driven::new();
     let options = Options { nodelay: true, dead_after: Some(Duration::from_secs(8)) };
     let Accepting { number, stop, accepted, failed, task } = accepting(&io, options);
     let peer = TcpStream::connect(number).unwrap();
@@ -152,7 +152,7 @@ fn a_process_without_descriptors_says_so_once_and_accepts_again_when_it_has_some
         assert!(child.status.success() && text.contains("1 passed"), "{text}");
         return;
     }
-    let io = Threads::new(1);
+    let io = Driven::new();
     let Accepting { number, accepted, failed, .. } = accepting(&io, Options::default());
     let mut files = Vec::new();
     while let Ok(file) = File::open("/dev/null") {

@@ -57,7 +57,7 @@ impl Receiver for Opener {
     }
 }
 
-fn side(io: &Threads, socket: tokio::net::TcpStream, session: Session) -> Side {
+fn side(io: &Driven, socket: tokio::net::TcpStream, session: Session) -> Side {
     let session = Arc::new(session);
     let (tell, plain) = mpsc::channel();
     let (tell_end, ended) = mpsc::channel();
@@ -89,7 +89,7 @@ impl Side {
 }
 
 /// A client and a server that trust the same authority.
-fn sides(io: &Threads) -> (Side, Side) {
+fn sides(io: &Driven) -> (Side, Side) {
     let authority = Authority::new();
     let (ours, peer) = sockets(io);
     peer.set_nonblocking(true).unwrap();
@@ -106,7 +106,7 @@ fn sides(io: &Threads) -> (Side, Side) {
 fn records_of_several_threads_arrive_in_the_order_in_which_they_were_made() {
     const WRITERS: u8 = 4;
     const EACH: u32 = 300;
-    let io = Threads::new(2);
+    let io = Driven::new();
     let (client, server) = sides(&io);
     // Some of it is written before the end of the handshake; both sides send.
     thread::scope(|scope| {
@@ -137,7 +137,7 @@ fn records_of_several_threads_arrive_in_the_order_in_which_they_were_made() {
 
 #[test]
 fn much_data_passes_small_buffers_and_a_close_is_announced() {
-    let io = Threads::new(1);
+    let io = Driven::new();
     let (client, server) = sides(&io);
     server.session.send(&server.stream, &[b"ready"]).unwrap();
     assert_eq!(client.bytes(5), b"ready");
@@ -154,7 +154,7 @@ fn much_data_passes_small_buffers_and_a_close_is_announced() {
 
 #[test]
 fn a_connection_that_is_cut_is_told_from_one_that_was_closed() {
-    let io = Threads::new(1);
+    let io = Driven::new();
     let (client, server) = sides(&io);
     client.session.send(&client.stream, &[b"hello"]).unwrap();
     assert_eq!(server.bytes(5), b"hello");
@@ -164,7 +164,7 @@ fn a_connection_that_is_cut_is_told_from_one_that_was_closed() {
 
 #[test]
 fn a_plain_peer_is_told_apart_on_either_side() {
-    let io = Threads::new(1);
+    let io = Driven::new();
     let authority = Authority::new();
     let (ours, mut peer) = sockets(&io);
     let settings = server(&[&authority.host("a.example")]);
@@ -184,7 +184,7 @@ fn a_plain_peer_is_told_apart_on_either_side() {
 
 #[test]
 fn a_peer_that_hangs_up_during_the_handshake_is_named() {
-    let io = Threads::new(1);
+    let io = Driven::new();
     let authority = Authority::new();
     let (ours, peer) = sockets(&io);
     let client = Session::client("a.example", &authority.client()).unwrap();
