@@ -223,7 +223,7 @@ impl Socket {
     /// True while it is open in both directions and started.
     pub fn is_connected(&self) -> bool {
         let state = self.lock();
-        state.phase == Phase::Open && !state.eof
+        state.phase == Phase::Open && !state.eof && state.failure.is_none()
     }
 
     /// True once its own side has closed it, or it is gone.
