@@ -38,8 +38,9 @@ test: setup check loom pairs
 # An hour or so: more cases, more rounds, and the search for bad bytes.
 test-long: test
 	LEAK_SERVICES=100000 cargo test --locked --release --test process leaks
+	WEBSOCKET_CHURN=50000 cargo test --locked --release --test process many_connections
 	IDLE_PEERS=10000 cargo test --locked --release --test process idle_connections
-	PROPTEST_CASES=20000 cargo test --locked --release --test '*_properties' --test wire
+	PROPTEST_CASES=20000 cargo test --locked --release --test '*_properties' --test wire --test websocket
 	for round in 1 2 3 4 5; do LEVEL=$(LIKE) tests/lua/run.sh $(NODE) . || exit 1; done
 	$(MAKE) fuzz-long
 

@@ -12,13 +12,15 @@ node=${NODE:-../target/release/node}
 rounds=${ROUNDS:-5}
 # Echo servers, with the port of each; clients/loadgen.c is their peer. Beside the rate they give
 # the processor time of the node a message, as NAME_cpu.
-declare -A ports=([socket_line]=18701 [socket_echo]=18702)
-plain="call_pingpong call_concurrent call_many send_flood send_burst call_payload ring yield spawn timers start_time socket_line socket_echo gate_echo cluster_call"
+declare -A ports=([socket_line]=18701 [socket_echo]=18702 [websocket_echo]=18703 [websocket_echo_nodelay]=18703 [websocket_echo_4k]=18703)
+plain="call_pingpong call_concurrent call_many send_flood send_burst call_payload ring yield spawn timers start_time socket_line socket_echo websocket_echo websocket_echo_nodelay websocket_echo_4k gate_echo cluster_call"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 echo 'server = "127.0.0.1:18710"' >"$work/clustername.lua"
 
 config() { # config ROOT BENCH FILE
+  local service=$2 nodelay=false
+  case $2 in websocket_echo_*) service=websocket_echo nodelay=true ;; esac
   cat >"$3" <<END
 thread = 2
 harbor = 0
@@ -26,7 +28,8 @@ bench = "$PWD/"
 root = "$1/"
 logpath = "."
 bootstrap = "snlua bootstrap"
-start = "$2"
+start = "$service"
+bench_nodelay = $nodelay
 luaservice = bench.."services/?.lua;"..root.."service/?.lua"
 lualoader = root.."lualib/loader.lua"
 lua_path = bench.."lib/?.lua;"..root.."lualib/?.lua;"..root.."lualib/?/init.lua"
@@ -38,7 +41,13 @@ END
 }
 
 serve() { # serve LABEL BINARY BENCH: the config is written
-  local messages=2000 connections=64
+  local messages=2000 connections=64 kind=tcp size=64
+  case $3 in
+    # As shipped, a skynet answers some twenty times a second on each connection.
+    websocket_echo) kind=ws messages=60 ;;
+    websocket_echo_nodelay) kind=ws messages=1500 ;;
+    websocket_echo_4k) kind=ws messages=1000 size=4096 ;;
+  esac
   [ -x "$work/loadgen" ] || gcc -O2 -o "$work/loadgen" clients/loadgen.c || exit 1
   : >"$work/out"
   (
@@ -50,7 +59,7 @@ serve() { # serve LABEL BINARY BENCH: the config is written
     kill -0 $node 2>/dev/null || { echo "BENCH-FAILED $3: $1 does not start" >&2; return; }
     sleep 0.05
   done
-  "$work/loadgen" tcp "$3" "${ports[$3]}" -m $messages -c $connections >"$work/said"
+  "$work/loadgen" $kind "$3" "${ports[$3]}" -m $messages -c $connections -s $size >"$work/said"
   wait $node
   sed -nE "s/^BENCH name=([^ ]+) value=([^ ]+) unit=([^ ]+).*/$1 \1 \2 \3/p" "$work/said" >>"$work/results"
   awk -v count=$((messages * connections)) -v label="$1" -v bench="$3" \

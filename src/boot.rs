@@ -233,7 +233,8 @@ fn paths(config: &Config) -> Paths {
     }
 }
 
-/// What decides about the next start of the node and about its peers: no service may change it on the side.
+/// What decides about the next start of the node and about its peers: no service may change it on
+/// the side.
 fn protected(config: &Config, working_directory: &Path) -> Protected {
     let policy = config.settings.sandbox.as_deref().unwrap_or(Path::new(sandbox::DEFAULT_FILE));
     let program = std::env::current_exe().ok();

@@ -27,7 +27,7 @@ const MODULES: &[(&str, &str, &[&str], &[&str])] = &[
     ("skynet.require", "require.rs", &["FUNCTIONS"], &["require"]),
     ("skynet.socket", "socket/mod.rs", &["FUNCTIONS"], &[]),
     ("skynet.socketdriver", "socket/driver.rs", &["FUNCTIONS"], &[]),
-    ("skynet.websocket", "websocket.rs", &["FUNCTIONS"], &[]),
+    ("skynet.websocket", "websocket/mod.rs", &["FUNCTIONS"], &[]),
 ];
 
 fn read(path: &str) -> String {

@@ -107,10 +107,7 @@ fn packed_request(call: &mut Call, to: Address<'_>, first: c_int) -> Result<Payl
             return Err(raise.from_script());
         }
     }
-    let vm = call.vm();
-    let payload = Payload::copy_of(&vm.scratch[start..]);
-    vm.scratch.truncate(start);
-    Ok(payload)
+    Ok(call.vm().take_packed(start))
 }
 
 /// Gives a request to the link of the node at index 1.

@@ -33,7 +33,7 @@ use std::sync::Arc;
 use mlua::ffi;
 
 use crate::kernel::stamp::Stamp;
-use crate::kernel::{Handle, Head, Kind, Node, Payload, SendError, Service, Session};
+use crate::kernel::{Handle, Head, Kind, Message, Node, Payload, SendError, Service, Session};
 use crate::sandbox::Policy;
 use allocator::Allocator;
 use native::TextBuffer;
@@ -41,6 +41,10 @@ use protocol::Protocols;
 use session::{Responses, Sessions, Trace};
 use state::Shared;
 use thread::{ThreadId, Threads, Waiting};
+
+/// Packed bytes from which on the scratch buffer itself becomes the payload: making another is
+/// cheaper than copying as much.
+const GIVEN_AWAY: usize = 8 << 10;
 
 /// Services whose addresses a VM remembers. A power of two; covers the few that most services
 /// talk to, the rest goes through the registry.
@@ -275,14 +279,31 @@ impl Vm {
             if kind != Kind::RESPONSE && kind != Kind::ERROR && self.node.is_full(service) {
                 Err(SendError::Full)
             } else {
-                self.node.send_copy(service, head, &self.scratch[start..]);
-                Ok(())
+                if self.scratch.len() - start < GIVEN_AWAY {
+                    self.node.send_copy(service, head, &self.scratch[start..]);
+                    Ok(())
+                } else {
+                    let service = Arc::clone(service);
+                    let Head { source, session, kind } = head;
+                    let payload = self.take_packed(start);
+                    return self.node.send(&service, Message { source, session, kind, payload });
+                }
             }
         } else {
             Err(SendError::NoService)
         };
         self.scratch.truncate(start);
         sent
+    }
+
+    /// Takes what was packed from `start` on.
+    pub fn take_packed(&mut self, start: usize) -> Payload {
+        if start == 0 && self.scratch.len() >= GIVEN_AWAY {
+            return Payload::from_vec(std::mem::take(&mut self.scratch));
+        }
+        let payload = Payload::copy_of(&self.scratch[start..]);
+        self.scratch.truncate(start);
+        payload
     }
 
     /// Takes the session of whoever sleeps under a queued token right now. Raises nothing.

@@ -29,7 +29,7 @@ fn pair(settings: Settings) -> (End, Cable, End) {
 /// A body that says its number; every tenth is so large that it goes in parts.
 fn body(number: u32) -> Vec<u8> {
     let mut body = number.to_le_bytes().to_vec();
-    body.resize(if number % 10 == 0 { 100_000 } else { 20 }, b'x');
+    body.resize(if number.is_multiple_of(10) { 100_000 } else { 20 }, b'x');
     body
 }
 

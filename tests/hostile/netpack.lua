@@ -38,6 +38,8 @@ skynet.start(function()
     ok, why = pcall(netpack.filter, queue, arrived(socket, data))
     if not ok then
       break
+    elseif socket % 20 == 0 then
+      skynet.yield() -- the memory is to end this, not the time for a message
     end
   end
   skynet.error("the queue is full:", ok and "never" or why)

@@ -43,6 +43,9 @@ local websocket = {}
 ---@field certfile? string
 ---@field keyfile? string
 
+---@class websocket.connect_options: websocket.limits, skynet.socket.tls.options
+---@field hostname? string name that the certificate of a `wss` server has to have, if not that of the URL
+
 ---@type table<integer, websocket.object>
 local pool = {}
 
@@ -215,7 +218,7 @@ end
 ---@param url string
 ---@param header? table more lines of the request
 ---@param timeout? integer centiseconds for the connection, and for the answer
----@param options? websocket.limits
+---@param options? websocket.connect_options
 ---@return integer id
 function websocket.connect(url, header, timeout, options)
   local protocol, host, name, port, path = parse(url)
@@ -225,7 +228,7 @@ function websocket.connect(url, header, timeout, options)
   end
   local id = sockethelper.connect(name, port, timeout)
   if protocol == "wss" then
-    local ok, reason = require("skynet.socket.tls").client(id, name, options)
+    local ok, reason = require("skynet.socket.tls").client(id, options and options.hostname or name, options)
     if not ok then
       socket.close(id)
       error(reason)

@@ -107,8 +107,5 @@ pub(super) fn packed_from(call: &mut Call, first: c_int) -> Result<Payload, Rais
 
 /// Takes what was packed from `start` on.
 fn take_scratch(call: &mut Call, start: usize) -> Payload {
-    let vm = call.vm();
-    let payload = Payload::copy_of(&vm.scratch[start..]);
-    vm.scratch.truncate(start);
-    payload
+    call.vm().take_packed(start)
 }

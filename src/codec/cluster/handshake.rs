@@ -145,12 +145,15 @@ pub enum NotGreeting {
     },
 }
 
+/// The content of a frame, and what follows it.
+pub type Split<'a> = (&'a [u8], &'a [u8]);
+
 /// Splits one frame off `input`: its content and what follows; `None` means "read more bytes, then
 /// ask again". So at most `LONGEST_GREETING` bytes and their length are asked for.
 ///
 /// # Errors
 /// When no more bytes would make it a handshake.
-pub fn split_greeting(input: &[u8]) -> Result<Option<(&[u8], &[u8])>, NotGreeting> {
+pub fn split_greeting(input: &[u8]) -> Result<Option<Split<'_>>, NotGreeting> {
     let unknown = || NotGreeting::Unknown(input[..input.len().min(SHOWN)].into());
     let Some((length, rest)) = input.split_first_chunk::<LENGTH_BYTES>() else { return Ok(None) };
     let size = usize::from(u16::from_be_bytes(*length));

@@ -13,7 +13,7 @@ mod response;
 
 pub use assemble::{Assembly, AssemblyError, MOST_UNFINISHED};
 pub use handshake::{
-    Greeting, HANDSHAKE_VERSION, LONGEST_GREETING, NONCE, NotGreeting, PROOF, Reason,
+    Greeting, HANDSHAKE_VERSION, LONGEST_GREETING, NONCE, NotGreeting, PROOF, Reason, Split,
     decode_greeting, encode_greeting, split_greeting,
 };
 pub use request::{

@@ -20,6 +20,14 @@ pub enum Want {
     Readable,
 }
 
+impl Want {
+    /// True when it is known how many bytes are enough, so that a limit of the unread ones does
+    /// not apply.
+    pub(super) const fn is_counted(&self) -> bool {
+        matches!(self, Self::Bytes(_) | Self::Any | Self::Readable)
+    }
+}
+
 /// Longest separator that needs no allocation.
 const SHORT: usize = 8;
 

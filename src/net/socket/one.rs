@@ -223,7 +223,7 @@ impl Socket {
     /// True while it is open in both directions and started.
     pub fn is_connected(&self) -> bool {
         let state = self.lock();
-        state.phase == Phase::Open && !state.eof
+        state.phase == Phase::Open && !state.eof && state.failure.is_none()
     }
 
     /// True once its own side has closed it, or it is gone.
@@ -329,12 +329,6 @@ impl Socket {
         let before = std::mem::replace(&mut self.lock().paused, true);
         self.pause_link();
         !before
-    }
-
-    /// Takes bytes from the peer again after `pause`.
-    pub fn resume(self: &Arc<Self>) {
-        self.lock().paused = false;
-        self.resume_link();
     }
 
     pub(super) fn pause_link(&self) {

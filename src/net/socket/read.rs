@@ -56,7 +56,7 @@ impl State {
 
     /// Nothing more will arrive that a reader could wait for.
     fn is_over(&self) -> bool {
-        self.eof || matches!(self.phase, Phase::Closing | Phase::Ended)
+        self.eof || self.failure.is_some() || matches!(self.phase, Phase::Closing | Phase::Ended)
     }
 }
 
@@ -89,7 +89,7 @@ impl Socket {
         let mut wants_more = false;
         let mut counted = false;
         if let Some(reader) = reader {
-            counted = matches!(reader.want, Want::Bytes(_) | Want::Any | Want::Readable);
+            counted = reader.want.is_counted();
             if !reader.woken && incoming.satisfies(&reader.want) {
                 reader.woken = true;
                 woken = owner.as_ref().map(|owner| (Arc::clone(&owner.service), reader.session));
@@ -98,10 +98,7 @@ impl Socket {
         }
         if let Some(limit) = limit.filter(|limit| unread > *limit && !counted) {
             drop(state);
-            self.log(&format!("socket buffer overflow: fd={} size={unread}", self.id.number()));
-            return Delivery::Overflow(format!(
-                "{unread} bytes wait to be read, its limit is {limit}"
-            ));
+            return Delivery::Overflow(self.overflow(unread, limit));
         }
         if let Some(most) = owner.as_ref().map(|owner| owner.memory).filter(|most| unread > *most) {
             return Delivery::Overflow(format!(
@@ -133,6 +130,12 @@ impl Socket {
         Delivery::Done
     }
 
+    /// Logs that more is unread than `socket.limit` allows; the reason for closing.
+    fn overflow(&self, unread: usize, limit: usize) -> String {
+        self.log(&format!("socket buffer overflow: fd={} size={unread}", self.id.number()));
+        format!("{unread} bytes wait to be read, its limit is {limit}")
+    }
+
     /// Takes what `want` asks for into `into`. When it is not there yet, notes the session that
     /// `session` gives to be answered; without one nothing is noted.
     pub fn read(
@@ -142,6 +145,16 @@ impl Socket {
         session: impl FnOnce() -> Option<Session>,
     ) -> Take {
         let mut state = self.lock();
+        let unread = state.incoming.len();
+        // What had arrived before the limit was set counts when somebody comes to read.
+        let exceeds = state.limit.filter(|limit| unread > *limit && !want.is_counted());
+        if let Some(limit) = exceeds.filter(|_| !state.is_over()) {
+            state.incoming.take_all(into);
+            drop(state);
+            let text = self.overflow(unread, limit);
+            self.fail(&text);
+            return Take::Ended;
+        }
         let take = if state.incoming.take(&want, into) {
             Take::Done
         } else if state.is_over() {
@@ -203,6 +216,12 @@ impl Socket {
         if by_script {
             self.log(&format!("Resume socket ({})", self.id.number()));
         }
+        self.resume_link();
+    }
+
+    /// Takes bytes from the peer again after `pause`.
+    pub fn resume(self: &Arc<Self>) {
+        self.lock().paused = false;
         self.resume_link();
     }
 

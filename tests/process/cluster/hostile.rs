@@ -106,12 +106,12 @@ fn random_bytes_never_stop_the_node() {
         state ^= state << 17;
         state
     };
-    for round in 0..300 {
+    for round in 0..300_u32 {
         let mut wire = Wire::connect(subject.address);
         for _ in 0..random() % 20 {
             let mut bytes: Vec<u8> =
                 (0..random() % 200).map(|_| random().to_le_bytes()[3]).collect();
-            if round % 2 == 0 {
+            if round.is_multiple_of(2) {
                 // Frames of the right length, so that more than the length is read.
                 let kinds = [0x00, 0x80, 0x01, 0x41, 0x81, 0xc1, 0x02, 0x03, 0x04];
                 let kind = kinds[usize::from(random().to_le_bytes()[0]) % kinds.len()];
@@ -145,7 +145,7 @@ fn idle_connections_cost_little_and_disturb_nobody() {
         .map(|number| {
             let mut socket = TcpStream::connect(address).unwrap();
             // Some have said something.
-            if number % 3 == 0 {
+            if number.is_multiple_of(3) {
                 socket.write_all(&[0, 100, 0x80]).unwrap();
             }
             socket

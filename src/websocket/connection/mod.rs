@@ -6,20 +6,20 @@
 //! Lock order: those of the transport that are held when it calls, then `state`, then those that
 //! the transport takes for a write.
 
-use std::cell::RefCell;
+mod opening;
+mod sending;
+mod times;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
-
+use super::Role;
 use super::deadlines::Deadlines;
 use super::engine::{Engine, Progress};
-use super::event::{Closed, Event, How, Kind};
-use super::frame::{self, Mask};
+use super::event::{Closed, Event, How};
 use super::handshake::{client, server};
 use super::limits::Limits;
-use super::{Role, close};
 use crate::kernel::{Handle, Session};
 use crate::net::Ended;
 
@@ -32,16 +32,6 @@ const LINGER: Duration = Duration::from_secs(10);
 /// How long a peer that was told of its fault may go on before the connection is cut: it would
 /// lose the close frame if it were cut at once.
 const DRAIN: Duration = Duration::from_secs(1);
-
-/// Longest payload of a control frame.
-pub const CONTROL: usize = 125;
-
-/// A frame larger than this is made in a block of its own.
-const SCRATCH: usize = 64 << 10;
-
-thread_local! {
-    static FRAME: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
 
 /// What carries the bytes.
 pub trait Transport: Send + Sync {
@@ -308,74 +298,6 @@ impl Connection {
         state.deadline(&self.limits)
     }
 
-    /// Takes bytes of the opening handshake, and the frames behind it.
-    fn open(&self, state: &mut State, bytes: &[u8], end: bool) -> Option<Instant> {
-        state.head.extend_from_slice(bytes);
-        let head = std::mem::take(&mut state.head);
-        let opened = match &state.phase {
-            Phase::Offering(offer) => self.read_request(offer, &head, state.seen),
-            Phase::Asking(asked) => client::read(asked, &head, state.seen, end)
-                .map(|granted| {
-                    granted.map(|granted| {
-                        let client::Granted { headers, length } = granted;
-                        (Event::Open { url: String::new(), headers }, length)
-                    })
-                })
-                .map_err(|(status, reason)| Closed { how: How::Refused, code: status, reason }),
-            _ => return None,
-        };
-        match opened {
-            Ok(None) => {
-                state.seen = head.len();
-                state.head = head;
-                None
-            }
-            Ok(Some((event, length))) => {
-                state.events.push_back(event);
-                state.phase = Phase::Open;
-                state.since = self.deadlines.now();
-                let next = state.deadline(&self.limits);
-                if head.len() > length {
-                    self.receive(state, &head[length..]).or(next)
-                } else {
-                    next
-                }
-            }
-            Err(closed) => {
-                state.finish(closed);
-                // The other side may still be sending; it would lose the answer if it were cut.
-                self.enter(state, Phase::Draining(DRAIN))
-            }
-        }
-    }
-
-    /// Reads and answers the request.
-    fn read_request(
-        &self,
-        offer: &server::Offer,
-        head: &[u8],
-        seen: usize,
-    ) -> Result<Option<(Event, usize)>, Closed> {
-        let answered = server::read(head, seen).and_then(|read| {
-            let Some((request, length)) = read else { return Ok(None) };
-            let answer = server::grant(&request, offer)?;
-            Ok(Some((answer, request, length)))
-        });
-        match answered {
-            Ok(None) => Ok(None),
-            Ok(Some((answer, request, length))) => {
-                let _ = self.transport.write(&answer);
-                let server::Request { url, headers, .. } = request;
-                Ok(Some((Event::Open { url, headers }, length)))
-            }
-            Err(refusal) => {
-                let _ = self.transport.write(&refusal.response());
-                let server::Refusal { status, reason } = refusal;
-                Err(Closed { how: How::Refused, code: Some(status), reason })
-            }
-        }
-    }
-
     /// The transport is closed; `why` says how.
     pub fn ended(&self, why: &str) {
         let mut state = self.lock();
@@ -427,209 +349,14 @@ impl Connection {
         self.lock().waiter.take_if(|(_, waiting)| *waiting == session);
     }
 
-    /// Sends a whole message.
-    ///
-    /// # Errors
-    /// When it cannot be sent.
-    pub fn send(&self, kind: Kind, payload: &[u8], mask: Option<Mask>) -> Result<usize, SendError> {
-        self.send_part(Some(kind), true, payload, mask)
-    }
-
-    /// Sends a part of a message: its first has a kind, its last is marked.
-    ///
-    /// # Errors
-    /// When it cannot be sent.
-    pub fn send_part(
-        &self,
-        kind: Option<Kind>,
-        last: bool,
-        payload: &[u8],
-        mask: Option<Mask>,
-    ) -> Result<usize, SendError> {
-        let mut state = self.lock();
-        let opcode = match (kind, state.fragmented) {
-            (Some(_), true) => {
-                return Err(SendError::Illegal("the parts of another message are being sent"));
-            }
-            (None, false) => return Err(SendError::Illegal("there is no message to continue")),
-            (Some(Kind::Text), false) => Data::Text,
-            (Some(Kind::Binary), false) => Data::Binary,
-            (None, true) => Data::Continue,
-        };
-        let sent = self.write(&mut state, OpCode::Data(opcode), last, payload, mask);
-        if sent.is_ok() {
-            state.fragmented = !last;
-        }
-        self.release(state);
-        sent
-    }
-
-    /// Sends a ping or, with `pong`, an unasked pong.
-    ///
-    /// # Errors
-    /// When it cannot be sent.
-    pub fn ping(&self, payload: &[u8], pong: bool) -> Result<usize, SendError> {
-        if payload.len() > CONTROL {
-            return Err(SendError::Illegal("a ping or pong has at most 125 bytes"));
-        }
-        let mut state = self.lock();
-        let opcode = OpCode::Control(if pong { Control::Pong } else { Control::Ping });
-        let sent = self.write(&mut state, opcode, true, payload, None);
-        self.release(state);
-        sent
-    }
-
-    fn write(
-        &self,
-        state: &mut State,
-        opcode: OpCode,
-        last: bool,
-        payload: &[u8],
-        mask: Option<Mask>,
-    ) -> Result<usize, SendError> {
-        if !matches!(state.phase, Phase::Open) || !state.engine.can_write() {
-            return Err(SendError::Closed);
-        }
-        let masks = self.role == Role::Client || self.mask_outgoing;
-        let mask = match mask.or_else(|| if masks { frame::random_mask() } else { None }) {
-            None if masks => return Err(SendError::Illegal("there are no random numbers")),
-            mask => mask,
-        };
-        let queued = FRAME.with_borrow_mut(|frame| {
-            frame.clear();
-            frame::encode(frame, opcode, last, payload, mask);
-            let queued = self.transport.write(frame);
-            frame.shrink_to(SCRATCH);
-            queued
-        });
-        // The end is reported when the transport tells of it.
-        let queued = queued.map_err(|Ended| SendError::Closed)?;
-        if queued > self.limits.write && queued > payload.len() + SCRATCH {
-            let limit = self.limits.write;
-            self.give_up(state, &format!("{queued} bytes wait for it, the limit is {limit}"));
-            return Err(SendError::Slow(queued));
-        }
-        Ok(queued)
-    }
-
-    /// Cuts a peer off that does not read.
-    fn give_up(&self, state: &mut State, why: &str) {
-        state.finish(Closed::lost(format!("the peer is too slow: {why}")));
-        state.phase = Phase::Ended;
-        self.transport.close(Duration::ZERO);
-    }
-
-    /// Closes: sends a close frame, and the transport closes when it is answered, or not in time.
-    /// Does nothing when it is closed or closing.
-    ///
-    /// # Errors
-    /// When a frame must not have this code.
-    pub fn close(&self, code: Option<u16>, reason: &str) -> Result<(), SendError> {
-        if code.is_some_and(|code| !close::is_sendable(code)) {
-            return Err(SendError::Illegal("no close frame has this code"));
-        }
-        let mut state = self.lock();
-        match state.phase {
-            Phase::Open => {
-                let mut output = Vec::new();
-                state.engine.close(code, reason, &mut output);
-                let _ = self.transport.write(&output);
-                // What has not been taken is nobody's any more; how it was opened still is.
-                state.events.retain(|event| matches!(event, Event::Open { .. }));
-                state.queued = 0;
-                let at = self.enter(&mut state, Phase::Closing);
-                self.watch(at);
-            }
-            Phase::Offering(_) | Phase::Asking(_) => {
-                let reason = "websocket handshake: closed before it was done".to_owned();
-                state.finish(Closed { how: How::Refused, code: None, reason });
-                state.phase = Phase::Ended;
-                self.transport.close(Duration::ZERO);
-            }
-            Phase::Closing | Phase::Draining(_) | Phase::Ended => {}
-        }
-        self.release(state);
-        Ok(())
-    }
-
     /// True while messages can be sent.
     pub fn is_open(&self) -> bool {
         let state = self.lock();
         matches!(state.phase, Phase::Open) && state.engine.can_write()
     }
-
-    /// Does what is due at `now`; when to look again.
-    pub(super) fn check(&self, now: Instant) -> Option<Instant> {
-        let mut state = self.lock();
-        let due = state.deadline(&self.limits)?;
-        if due > now {
-            return Some(due);
-        }
-        let next = self.overdue(&mut state, now);
-        self.release(state);
-        next
-    }
-
-    fn overdue(&self, state: &mut State, now: Instant) -> Option<Instant> {
-        match state.phase {
-            Phase::Offering(_) => {
-                let limit = self.limits.handshake;
-                let reason = format!("no opening handshake within {} s", limit.as_secs_f64());
-                let refusal = server::Refusal::new(408, reason);
-                let _ = self.transport.write(&refusal.response());
-                let server::Refusal { status, reason } = refusal;
-                state.finish(Closed { how: How::Refused, code: Some(status), reason });
-                self.transport.close(LINGER);
-            }
-            Phase::Asking(_) => {
-                let limit = self.limits.handshake.as_secs_f64();
-                let reason = format!("websocket handshake: no answer within {limit} s");
-                state.finish(Closed { how: How::Refused, code: None, reason });
-                self.transport.close(Duration::ZERO);
-            }
-            Phase::Open if state.paused => {
-                // It is not heard because it is held up.
-                state.heard = now;
-                return state.deadline(&self.limits);
-            }
-            Phase::Open if state.pinged => {
-                let limit = self.limits.ping.as_secs_f64();
-                state.finish(Closed::lost(format!("no answer to a ping within {limit} s")));
-                self.transport.close(Duration::ZERO);
-            }
-            Phase::Open => {
-                let _ = self.write(state, OpCode::Control(Control::Ping), true, b"", None);
-                state.pinged = true;
-                state.heard = now;
-                return state.deadline(&self.limits);
-            }
-            Phase::Closing => {
-                let limit = self.limits.close.as_secs_f64();
-                let reason = format!("no answer to the close frame within {limit} s");
-                state.finish(Closed::lost(reason));
-                self.transport.close(Duration::ZERO);
-            }
-            Phase::Draining(_) => self.transport.close(LINGER),
-            Phase::Ended => {}
-        }
-        state.phase = Phase::Ended;
-        None
-    }
 }
 
 impl State {
-    /// When to look at it next.
-    fn deadline(&self, limits: &Limits) -> Option<Instant> {
-        match self.phase {
-            Phase::Offering(_) | Phase::Asking(_) => Some(self.since + limits.handshake),
-            Phase::Open if limits.ping.is_zero() => None,
-            Phase::Open => Some(self.heard + limits.ping),
-            Phase::Closing => Some(self.since + limits.close),
-            Phase::Draining(limit) => Some(self.since + limit),
-            Phase::Ended => None,
-        }
-    }
-
     /// Reports the end, unless that was done.
     fn finish(&mut self, closed: Closed) {
         if !std::mem::replace(&mut self.closed, true) {

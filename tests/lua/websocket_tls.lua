@@ -1,0 +1,33 @@
+-- since: 1.8.9
+-- config: certfile = "tests/lua/tls/server.pem"
+-- config: keyfile = "tests/lua/tls/server.key"
+-- wss at both ends, and a certificate that the client does not trust
+local skynet = require "skynet"
+local socket = require "skynet.socket"
+local websocket = require "http.websocket"
+require "skynet.manager"
+
+local handle = {}
+function handle.message(id, message, kind)
+  websocket.write(id, message, kind)
+end
+function handle.close(_, code, reason)
+  print("close", code, reason)
+  skynet.abort()
+end
+
+skynet.start(function()
+  local lid, _, port = socket.listen("127.0.0.1", 0)
+  socket.start(lid, function(id, addr)
+    websocket.accept(id, handle, "wss", addr)
+  end)
+  local url = ("wss://localhost:%d/"):format(port)
+  print("not trusted", (pcall(websocket.connect, url)))
+  local id = websocket.connect(url, nil, 500, { ca = "tests/lua/tls/ca.pem", hostname = "game.example" })
+  for _, size in ipairs { 0, 5, 20000, 200000 } do
+    local text = ("x"):rep(size)
+    websocket.write(id, text)
+    print(size, websocket.read(id) == text)
+  end
+  websocket.close(id, 1000, "done")
+end)
