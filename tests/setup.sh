@@ -1,8 +1,6 @@
 #!/bin/sh
-# Installs what `make test` needs beside Rust: a C compiler, make, C modules for Lua 5.3,
-# and the WebSocket libraries of Python and Node.js.
-# Installs what `make test` needs beside Rust: a C compiler, make, C modules for Lua 5.3, and
-# for root ip, with which the cluster's tests make two hosts.
+# Installs what `make test` needs beside Rust: a C compiler, make, C modules for Lua 5.3, the WebSocket
+# libraries of Python and Node.js, and for root ip, with which the cluster's tests make two hosts.
 # Debian and Ubuntu, as root: through apt. Elsewhere it says what is missing. It is quick when all is there.
 set -eu
 

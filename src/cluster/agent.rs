@@ -1,6 +1,6 @@
 //! Agent: one connection of a peer that calls this node.
 //!
-//! Requests are delivered from the I/O thread, in the order of their arrival, with the agent as
+//! Requests are delivered by the task that reads, in the order of their arrival, with the agent as
 //! their source and the peer's session as theirs: the peer sees to it that its sessions differ,
 //! and only its own answers could be mixed up if it did not. Answers come to the agent's mailbox
 //! and are written at the end of its turn.

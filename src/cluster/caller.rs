@@ -2,7 +2,7 @@
 //! attempt runs at a time. Requests that come meanwhile wait, and fail with the attempt. A connection
 //! that is lost fails every call that waits on it, at once.
 //!
-//! Invariant: all decisions are made here, in the actor's turns; the I/O threads deliver answers
+//! Invariant: all decisions are made here, in the actor's turns; tasks deliver answers
 //! and post events.
 
 use std::sync::Arc;
@@ -221,7 +221,7 @@ impl LinkActor {
         );
         self.state = State::Connecting(address);
         if let Err(error) = self.cluster.io.spawn(task) {
-            self.on_failed(&format!("the I/O threads cannot start ({error})"));
+            self.on_failed(&format!("the I/O cannot start ({error})"));
         }
     }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::channel::Channel;
 use crate::kernel::{Handle, Kind, Message, Node, Payload, Service, Session};
 
-/// What I/O threads and others tell a link.
+/// What tasks and others tell a link.
 pub(super) enum Event {
     /// The attempt with this number has connected.
     Connected(u64, Channel),

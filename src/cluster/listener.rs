@@ -63,7 +63,7 @@ async fn welcome(
 
 impl Cluster {
     /// Listens for peers at `address`, of whom `most` may be connected at a time. Tells `done`
-    /// from an I/O thread where it listens; `source` is whom the log names.
+    /// from a task where it listens; `source` is whom the log names.
     pub fn listen(
         self: &Arc<Self>,
         node: &Arc<Node>,
@@ -93,7 +93,7 @@ impl Cluster {
             }
         };
         if let Err(error) = self.io.spawn(opening) {
-            node.log(source, &format!("the I/O threads cannot start ({error})"));
+            node.log(source, &format!("the I/O cannot start ({error})"));
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A `Link` is the one connection to a peer that this node calls; an `Agent` is one connection of
 //! a peer that calls this node. Both are native services: what local services send them waits in
-//! their mailboxes, in order, and goes out batched; what arrives is delivered from the I/O thread
+//! their mailboxes, in order, and goes out batched; what arrives is delivered by the task that reads it
 //! straight into the mailbox of whoever is meant.
 //!
 //! Invariant: every request taken up is answered once, by the peer's answer or by an error, also

@@ -29,7 +29,7 @@ pub const MAX_REPLACEMENTS: usize = 16;
 
 /// Rounds of looking for work before a worker parks. With the pauses between them they take some
 /// ten microseconds: long enough to catch the next step of work that hops between cores, since
-/// waking a parked worker costs as much; short, since the cores are shared with the I/O threads.
+/// waking a parked worker costs as much; short, since the cores are shared with others.
 const SEARCH_ROUNDS: usize = 16;
 /// Pauses of the processor between two rounds, so that looking does not slow down the worker
 /// whose queue is looked at.

@@ -1,7 +1,7 @@
 //! Network: connections of bytes, without any protocol.
 //!
 //! Invariant: nothing here blocks a worker. A write goes from the caller's thread straight to the
-//! socket while nothing is queued on it; everything else happens on the I/O threads, whose last
+//! socket while nothing is queued on it; everything else happens in tasks (`io.rs`), whose last
 //! act is always a message into a mailbox or a call of a `Receiver`.
 //! Not here: what the bytes mean, Lua, services.
 

@@ -64,7 +64,7 @@ impl fmt::Display for End {
     }
 }
 
-/// Who gets what a connection receives. Called on an I/O thread, one call at a time; must not
+/// Who gets what a connection receives. Called in its task, one call at a time; must not
 /// block.
 pub trait Receiver: Send + 'static {
     /// The task of the connection begins. Comes before all else, and once.

@@ -36,7 +36,7 @@ pub struct Shared {
     pub arenas: Arc<ArenaPool>,
     /// The sandbox.
     pub sandbox: Sandbox,
-    /// The I/O threads.
+    /// The I/O.
     pub io: Arc<Io>,
     /// Other nodes.
     pub cluster: Arc<Cluster>,

@@ -102,7 +102,7 @@ impl Deadlines {
         };
         let Some(io) = &self.io else { return };
         if !self.running.swap(true, std::sync::atomic::Ordering::AcqRel) {
-            // Without I/O threads there is no connection that could need it.
+            // Without I/O there is no connection that could need it.
             let _ = io.spawn(run(Arc::downgrade(self)));
         } else if first {
             self.earlier.notify_one();

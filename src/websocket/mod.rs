@@ -1,7 +1,7 @@
 //! WebSocket (RFC 6455): opening handshake, messages, closing handshake, limits and time limits.
 //!
 //! The state of the protocol is tungstenite's; what it leaves to its user is here. A connection is
-//! fed by the I/O thread that reads its socket and written by whoever holds it; it has no task.
+//! fed by the task that reads its socket and written by whoever holds it; it has no task.
 //! Invariant: a connection reports one end, as its last event, whatever happens to it.
 //! Not here: sockets (`Transport` stands for one), services, Lua.
 

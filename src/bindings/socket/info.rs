@@ -108,7 +108,7 @@ pub(super) fn resolve(call: &mut Call) -> NativeResult {
         }
         Err(error) => {
             drop(look_up);
-            let raise = call.error(format_args!("no I/O threads: {error}"));
+            let raise = call.error(format_args!("the I/O cannot start: {error}"));
             drop(error);
             return Err(raise);
         }

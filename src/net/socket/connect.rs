@@ -29,7 +29,7 @@ impl Sockets {
     /// there or has failed; else `session` is answered.
     ///
     /// # Errors
-    /// When the owner has as many sockets as it may, or there are no I/O threads.
+    /// When the owner has as many sockets as it may, or the I/O cannot start.
     pub fn connect(
         self: &Arc<Self>,
         node: &Arc<Node>,
@@ -82,7 +82,7 @@ async fn open(host: &str, port: u16, allows: &Allows) -> Result<TcpStream, Failu
 }
 
 impl Socket {
-    /// Takes over a fresh connection. Runs on an I/O thread.
+    /// Takes over a fresh connection. Runs in a task.
     fn connected(self: &Arc<Self>, stream: TcpStream) {
         let made = Stream::tcp(stream, SocketReceiver(Arc::clone(self)));
         let (stream, task) = match made {

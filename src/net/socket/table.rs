@@ -78,7 +78,7 @@ impl Sockets {
         })
     }
 
-    /// The I/O threads.
+    /// The I/O.
     pub(super) fn runtime(&self) -> io::Result<Runtime> {
         if let Some(runtime) = self.runtime.get() {
             return Ok(runtime.clone());
