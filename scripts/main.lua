@@ -23,5 +23,10 @@ skynet.start(function()
   cluster.register("my_server2", server2)
   cluster.open("my_server_on_cluster")
 
+  -- A page for browsers, where the config names an address for it. skynet.getenv reads any key of the config.
+  if skynet.getenv "web" then
+    skynet.newservice("web")
+  end
+
   -- Here the start function ends, and the service stays: it could take requests as its servers do.
 end)

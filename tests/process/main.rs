@@ -10,6 +10,7 @@ mod daemon;
 mod leaks;
 mod library;
 mod logs;
+mod page;
 mod scripts;
 mod secured;
 mod sockets;

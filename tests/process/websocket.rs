@@ -86,7 +86,7 @@ fn server(config: &str) -> Server {
 }
 
 /// Runs a client of `tests/clients`, which prints `ok`.
-fn run_client(program: &str, file: &str, port: u16) {
+pub(crate) fn run_client(program: &str, file: &str, port: u16) {
     let file = format!("{}/tests/clients/{file}", env!("CARGO_MANIFEST_DIR"));
     // Where Debian's package puts the modules of Node.js.
     let modules = std::env::var("NODE_PATH").unwrap_or_else(|_| "/usr/share/nodejs".to_owned());
@@ -99,7 +99,7 @@ fn run_client(program: &str, file: &str, port: u16) {
 }
 
 /// The system's own, which has the package that tests/setup.sh installs.
-fn python() -> String {
+pub(crate) fn python() -> String {
     std::env::var("PYTHON").unwrap_or_else(|_| "/usr/bin/python3".to_owned())
 }
 

@@ -11,6 +11,9 @@ use crate::support::{Folder, Node};
 /// Where the shipped files say that the servers listen.
 const SHIPPED: &str = "127.0.0.1:10001";
 
+/// Where its config says that the page is.
+const PAGE: &str = "127.0.0.1:8001";
+
 /// What the client prints, in order.
 const PRINTED: [&str; 5] = [
     "query:\thello query, this is myserver1",
@@ -55,10 +58,11 @@ impl Hosts {
     fn new(address: &str, server_module: &str, client_module: &str) -> Self {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         let (server, client) = (Folder::new(), Folder::new());
+        let page = format!("{}:0", address.split(':').next().unwrap());
         copy(&root.join("scripts"), &server.path("scripts"), address, server_module);
         for name in ["config", "clustername.lua", "sandbox.toml"] {
             let text = fs::read_to_string(root.join(name)).unwrap();
-            server.write(name, text.replace(SHIPPED, address));
+            server.write(name, text.replace(SHIPPED, address).replace(PAGE, &page));
         }
         copy(&root.join("examples/cluster-client"), &client.path("."), address, client_module);
         let made = fs::read_to_string(client.path("clustername.lua")).unwrap();
