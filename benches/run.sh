@@ -119,7 +119,7 @@ awk '
     printf "|---|---|---|"; for (l in label) if (l != "node") printf "---|"; print "---|"
     for (i = 1; i <= n; i++) {
       b = order[i]; mine = median(values["node", b]); best = ""
-      small = unit[b] ~ /^(ms|us|KiB)/
+      small = unit[b] ~ /^(ms|us|us\/msg|KiB\/service)$/
       printf "| %s | %s | %s |", b, unit[b], mine
       for (l in label) if (l != "node") {
         v = values[l, b] == "" ? "" : median(values[l, b]); printf " %s |", v
