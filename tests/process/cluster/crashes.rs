@@ -37,6 +37,26 @@ local function note(...)
   wrong[#wrong + 1] = table.concat({ ... }, " ")
 end
 
+-- Who waits for a count to change, each with what it waits for.
+local watchers = {}
+
+local function changed()
+  for token, holds in pairs(watchers) do
+    if holds() then
+      watchers[token] = nil
+      skynet.wakeup(token)
+    end
+  end
+end
+
+local function await(holds)
+  if not holds() then
+    local token = {}
+    watchers[token] = holds
+    skynet.wait(token)
+  end
+end
+
 local function ask(caller, number)
   local other = others[(caller + number) % #others + 1]
   local tag = ("%s:%d:%d"):format(life, caller, number)
@@ -49,12 +69,14 @@ local function ask(caller, number)
       note(tag, "raised", why)
     end
     failed[other] = (failed[other] or 0) + 1
+    changed()
     return skynet.sleep(1)
   end
   if echo ~= tag or who:match "^[^/]+" ~= other or #size ~= #body then
     note(tag, "for", other, "was answered", tostring(echo), "by", tostring(who))
   end
   acknowledged[who] = (acknowledged[who] or 0) + 1
+  changed()
   highest[who] = math.max(highest[who] or 0, count)
 end
 
@@ -81,17 +103,17 @@ end
 -- Answers once this node has answers of that life.
 function command.reach(who)
   local from = acknowledged[who] or 0
-  repeat
-    skynet.sleep(1)
-  until (acknowledged[who] or 0) >= from + 50
+  await(function()
+    return (acknowledged[who] or 0) >= from + 50
+  end)
   return "reached"
 end
 
 -- Answers once calls to that node have failed.
 function command.fails(other)
-  while not failed[other] do
-    skynet.sleep(1)
-  end
+  await(function()
+    return failed[other]
+  end)
   return "failed"
 end
 

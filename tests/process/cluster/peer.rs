@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::time::Instant;
+use std::sync::mpsc::channel;
 
 use node::codec::cluster::{
     Address, LARGE_REQUEST, Request, Response, decode_request, decode_response, encode_begin,
@@ -173,21 +173,13 @@ impl Fake {
 
     /// The next connection.
     pub(super) fn accept(&self) -> Caller {
-        self.listener.set_nonblocking(true).unwrap();
-        let until = Instant::now() + DEADLINE;
-        loop {
-            match self.listener.accept() {
-                Ok((socket, _)) => {
-                    socket.set_nonblocking(false).unwrap();
-                    return Caller { wire: Wire::new(socket) };
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    assert!(Instant::now() < until, "nobody connects");
-                    std::thread::sleep(std::time::Duration::from_millis(2));
-                }
-                Err(error) => panic!("{error}"),
-            }
-        }
+        self.listener.set_nonblocking(false).unwrap();
+        let listener = self.listener.try_clone().unwrap();
+        let (arrived, accepted) = channel();
+        // The thread ends with the test's process if nobody ever comes.
+        std::thread::spawn(move || arrived.send(listener.accept()));
+        let (socket, _) = accepted.recv_timeout(DEADLINE).expect("nobody connects").unwrap();
+        Caller { wire: Wire::new(socket) }
     }
 
     /// True when nobody waits to be accepted.
