@@ -5,6 +5,7 @@
 //! Not here: the wire (`codec/cluster`), connections (`cluster/`), the names of other nodes in a
 //! file (`lua/service/clusterd.lua`).
 
+use std::borrow::Cow;
 use std::ffi::c_int;
 use std::sync::Arc;
 
@@ -55,13 +56,22 @@ pub(super) unsafe extern "C-unwind" fn open(state: *mut ffi::lua_State) -> c_int
     1
 }
 
-/// The name of a node at `index`. Its copy must be gone before Lua runs again.
-fn node_name(call: &mut Call, index: c_int) -> Result<String, Raise> {
-    if call.kind(index) != ffi::LUA_TSTRING {
-        let found = call.type_name(index);
-        return Err(call.argument(index, format_args!("name of a node expected, got {found}")));
+/// Makes sure that `index` names a node.
+fn check_node(call: &mut Call, index: c_int) -> Result<(), Raise> {
+    if call.kind(index) == ffi::LUA_TSTRING {
+        return Ok(());
     }
-    Ok(String::from_utf8_lossy(call.string(index).unwrap_or_default()).into_owned())
+    let found = call.type_name(index);
+    Err(call.argument(index, format_args!("name of a node expected, got {found}")))
+}
+
+/// The name of a node at `index`, borrowed from the stack unless it is not UTF-8. It must be gone
+/// before Lua runs again.
+fn node_name<'a>(call: &mut Call, index: c_int) -> Result<Cow<'a, str>, Raise> {
+    check_node(call, index)?;
+    let name: *const [u8] = call.string(index).unwrap_or_default();
+    // SAFETY: the argument stays on the stack for as long as the native runs.
+    Ok(String::from_utf8_lossy(unsafe { &*name }))
 }
 
 /// The address of a service of another node at `index`, borrowed from the stack.
@@ -156,7 +166,7 @@ fn query(call: &mut Call) -> NativeResult {
 
 /// Calls the address at stack index `to`, or the other node itself when that is zero.
 fn request_remote(call: &mut Call, to: c_int, first: c_int) -> NativeResult {
-    drop(node_name(call, 1)?);
+    check_node(call, 1)?;
     let to = if to == 0 { Address::Handle(0) } else { remote_address(call, to)? };
     trace_event(call);
     let payload = packed_request(call, to, first)?;
@@ -180,7 +190,7 @@ fn answer(call: &mut Call, resumed: Resumed) -> NativeResult {
 
 /// `send(node, address, ...)`: sends without waiting.
 fn send_remote(call: &mut Call) -> NativeResult {
-    drop(node_name(call, 1)?);
+    check_node(call, 1)?;
     let to = remote_address(call, 2)?;
     trace_event(call);
     let payload = packed_request(call, to, 3)?;
