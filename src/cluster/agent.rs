@@ -16,17 +16,19 @@ use tokio::net::TcpStream;
 use super::Cluster;
 use super::batch::Batch;
 use super::channel::Channel;
-use super::secure::{Inflow, Opened};
+use super::framed::{Framed, Frames};
+use super::request::OwnedAddress;
+use super::secure::Opened;
 use crate::codec::cluster::{
     Address, Assembly, PART, Request, decode_request, encode_error, encode_ok,
-    encode_response_begin, parts, response_part_head,
+    encode_response_begin, response_part_head,
 };
 use crate::codec::seri;
 use crate::kernel::clock::CENTISECOND;
 use crate::kernel::{
     Actor, Handle, Inbox, Kind, Launch, Message, Node, Payload, SendError, Service, Session,
 };
-use crate::net::{End, Flow, Receiver, Stream};
+use crate::net::{End, Stream};
 
 /// Queued bytes at which a peer that does not read its answers is not listened to either.
 const HIGH_WATER: usize = 4 << 20;
@@ -77,13 +79,12 @@ pub(super) async fn serve(
         return cluster.agent_ended();
     };
     let session = opened.session.clone();
-    let receiver = Requests {
+    let frames = Requests {
         agent: Arc::clone(&agent),
-        inflow: Inflow::new(opened),
         assembly: Assembly::new(cluster.settings().message_limit),
         tag: None,
     };
-    match Stream::tcp(socket, receiver) {
+    match Stream::tcp(socket, Framed::new(opened, frames)) {
         Err(_) => {
             // It was closed before anybody spoke.
             agent.node.retire(agent.service.handle);
@@ -231,7 +232,6 @@ impl Agent {
 /// Delivers what the peer asks for.
 struct Requests {
     agent: Arc<Agent>,
-    inflow: Inflow,
     assembly: Assembly<Begun>,
     /// For the next request.
     tag: Option<Vec<u8>>,
@@ -244,28 +244,7 @@ struct Begun {
     tag: Option<Vec<u8>>,
 }
 
-enum OwnedAddress {
-    Handle(u32),
-    Name(Box<[u8]>),
-}
-
-impl OwnedAddress {
-    fn of(address: Address<'_>) -> Self {
-        match address {
-            Address::Handle(number) => Self::Handle(number),
-            Address::Name(name) => Self::Name(name.into()),
-        }
-    }
-
-    fn get(&self) -> Address<'_> {
-        match self {
-            Self::Handle(number) => Address::Handle(*number),
-            Self::Name(name) => Address::Name(name),
-        }
-    }
-}
-
-impl Requests {
+impl Frames for Requests {
     fn on_frame(&mut self, content: &[u8]) -> Result<(), String> {
         match decode_request(content).map_err(|error| error.to_string())? {
             Request::Single { to, session, body } => {
@@ -288,39 +267,20 @@ impl Requests {
         }
         Ok(())
     }
-}
 
-impl Requests {
-    /// Whether to go on behind frames, of which the last may have been refused.
-    fn go_on(&mut self, fed: Result<(), String>) -> Flow {
+    fn on_refused(&mut self, why: &str) {
         let agent = &self.agent;
-        if let Err(why) = fed {
-            agent.log(&format!("cluster connection of {}: closed, {why}", agent.peer));
-            return Flow::Abort;
-        }
-        let unfinished = !self.assembly.is_empty() || !self.inflow.is_empty();
+        agent.log(&format!("cluster connection of {}: closed, {why}", agent.peer));
+    }
+
+    fn on_pause(&mut self, partial: bool) {
+        let agent = &self.agent;
+        let unfinished = partial || !self.assembly.is_empty();
         agent.unfinished.store(unfinished, Ordering::Release);
         if unfinished && !agent.watched.swap(true, Ordering::AcqRel) {
             let watch = Message::empty(None, Session::NONE, Kind::SYSTEM);
             let _ = agent.node.send(&agent.service, watch);
         }
-        Flow::Continue
-    }
-}
-
-impl Receiver for Requests {
-    fn on_start(&mut self, _stream: &Arc<Stream>) -> Flow {
-        let mut inflow = std::mem::take(&mut self.inflow);
-        let fed = inflow.begin(|content| self.on_frame(content));
-        self.inflow = inflow;
-        self.go_on(fed)
-    }
-
-    fn on_bytes(&mut self, stream: &Arc<Stream>, bytes: &[u8]) -> Flow {
-        let mut inflow = std::mem::take(&mut self.inflow);
-        let fed = inflow.feed(stream, bytes, |content| self.on_frame(content));
-        self.inflow = inflow;
-        self.go_on(fed)
     }
 
     fn on_written(&mut self, stream: &Arc<Stream>, left: usize) {
@@ -329,7 +289,7 @@ impl Receiver for Requests {
         }
     }
 
-    fn on_end(&mut self, _stream: &Arc<Stream>, end: End) {
+    fn on_end(&mut self, end: End) {
         let agent = &self.agent;
         if let End::Failed(error) = end {
             agent.log(&format!("cluster connection of {}: lost ({error})", agent.peer));
@@ -358,13 +318,8 @@ impl AgentActor {
         } else {
             let total = u32::try_from(length).unwrap_or(u32::MAX);
             encode_response_begin(self.batch.frames(), session, total);
-            let payload = Arc::new(payload);
-            let mut start = 0;
-            for (part, last) in parts(payload.as_slice()) {
-                let head = response_part_head(session, part.len(), last);
-                self.batch.push_part(&head, &payload, start..start + part.len());
-                start += part.len();
-            }
+            self.batch
+                .push_body(payload, 0, |length, last| response_part_head(session, length, last));
         }
         if self.batch.is_full() {
             self.flush();

@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::channel::Channel;
+use crate::codec::cluster::parts;
 use crate::kernel::Payload;
 use crate::net::Chunk;
 use crate::net::stream::Ended;
@@ -33,8 +34,25 @@ impl Batch {
         &mut self.small
     }
 
+    /// Adds a body in parts: that of a payload from `start` on. `head` makes the head of a part from
+    /// its length and whether it is the last.
+    pub(super) fn push_body<const N: usize>(
+        &mut self,
+        payload: Payload,
+        start: usize,
+        head: impl Fn(usize, bool) -> [u8; N],
+    ) {
+        let payload = Arc::new(payload);
+        let mut at = start;
+        for (part, last) in parts(&payload.as_slice()[start..]) {
+            let end = at + part.len();
+            self.push_part(&head(part.len(), last), &payload, at..end);
+            at = end;
+        }
+    }
+
     /// Adds a frame whose body is a range of a payload.
-    pub(super) fn push_part(&mut self, head: &[u8], payload: &Arc<Payload>, range: Range<usize>) {
+    fn push_part(&mut self, head: &[u8], payload: &Arc<Payload>, range: Range<usize>) {
         if !self.small.is_empty() {
             let small = std::mem::take(&mut self.small);
             self.push(Chunk::new(small));

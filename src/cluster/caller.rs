@@ -16,7 +16,7 @@ use super::request::{Head, read_head};
 use super::waiting::Waiting;
 use super::{Cluster, Target, UNREACHABLE, connect};
 use crate::codec::cluster::{
-    LARGE_REQUEST, PART, encode_begin, encode_single, encode_trace, parts, request_part_head,
+    LARGE_REQUEST, PART, encode_begin, encode_single, encode_trace, request_part_head,
 };
 use crate::kernel::clock::CENTISECOND;
 use crate::kernel::node::LaunchFailed;
@@ -368,14 +368,9 @@ impl LinkActor {
         if is_large {
             let total = u32::try_from(body.len()).unwrap_or(u32::MAX);
             encode_begin(self.batch.frames(), to, session, total, is_push);
-            let lengths: Vec<usize> = parts(body).map(|(part, _)| part.len()).collect();
-            let payload = Arc::new(message.payload);
-            let mut start = length;
-            for (index, part) in lengths.iter().enumerate() {
-                let head = request_part_head(session, *part, index + 1 == lengths.len());
-                self.batch.push_part(&head, &payload, start..start + part);
-                start += part;
-            }
+            self.batch.push_body(message.payload, length, |length, last| {
+                request_part_head(session, length, last)
+            });
         } else {
             encode_single(self.batch.frames(), to, session, body);
         }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use super::Cluster;
 use super::channel::Channel;
+use super::framed::{Framed, Frames};
 use super::link::{Event, Link};
-use super::secure::{Deadline, Inflow, Opened};
+use super::secure::{Deadline, Opened};
 use crate::codec::cluster::{Assembly, Response, decode_response};
 use crate::kernel::{Node, Payload};
 use crate::net::tcp::{self, Options};
-use crate::net::{Address, End, Flow, Receiver, Stream};
+use crate::net::{Address, End, Stream};
 
 /// Connects and carries the connection until it ends.
 pub(super) async fn connect(
@@ -36,16 +37,16 @@ pub(super) async fn connect(
             }
         };
         let session = opened.session.clone();
-        let receiver = Answers {
+        let frames = Answers {
             node: Arc::clone(&node),
             link: Arc::clone(&link),
             address: address.clone(),
             attempt,
-            inflow: Inflow::new(opened),
             assembly: Assembly::new(settings.message_limit),
             refused: false,
         };
-        let (stream, task) = Stream::tcp(socket, receiver).map_err(|error| error.to_string())?;
+        let (stream, task) =
+            Stream::tcp(socket, Framed::new(opened, frames)).map_err(|error| error.to_string())?;
         Ok::<_, String>((Channel::new(stream, session), task))
     };
     match connected.await {
@@ -64,7 +65,6 @@ struct Answers {
     link: Arc<Link>,
     address: Address,
     attempt: u64,
-    inflow: Inflow,
     assembly: Assembly<()>,
     /// The connection was closed for what the peer sent, and the log says so.
     refused: bool,
@@ -74,7 +74,9 @@ impl Answers {
     fn log(&self, text: &str) {
         self.node.log(Some(self.link.service().handle), text);
     }
+}
 
+impl Frames for Answers {
     fn on_frame(&mut self, content: &[u8]) -> Result<(), String> {
         let (session, payload) = match decode_response(content)
             .map_err(|error| error.to_string())?
@@ -102,34 +104,14 @@ impl Answers {
         self.link.answer(&self.node, self.attempt, session, payload);
         Ok(())
     }
-}
 
-impl Answers {
-    fn go_on(&mut self, fed: Result<(), String>) -> Flow {
-        let Err(why) = fed else { return Flow::Continue };
+    fn on_refused(&mut self, why: &str) {
         self.refused = true;
         let (name, address) = (&self.link.name, &self.address);
         self.log(&format!("cluster node [{name}] ({address}): closed, {why}"));
-        Flow::Abort
-    }
-}
-
-impl Receiver for Answers {
-    fn on_start(&mut self, _stream: &Arc<Stream>) -> Flow {
-        let mut inflow = std::mem::take(&mut self.inflow);
-        let fed = inflow.begin(|content| self.on_frame(content));
-        self.inflow = inflow;
-        self.go_on(fed)
     }
 
-    fn on_bytes(&mut self, stream: &Arc<Stream>, bytes: &[u8]) -> Flow {
-        let mut inflow = std::mem::take(&mut self.inflow);
-        let fed = inflow.feed(stream, bytes, |content| self.on_frame(content));
-        self.inflow = inflow;
-        self.go_on(fed)
-    }
-
-    fn on_end(&mut self, _stream: &Arc<Stream>, end: End) {
+    fn on_end(&mut self, end: End) {
         self.link.lose(&self.node, self.attempt, |failed| {
             if !self.refused && !matches!(end, End::Closed | End::Lingered) {
                 let (name, address) = (&self.link.name, &self.address);

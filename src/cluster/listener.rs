@@ -9,7 +9,6 @@ use std::sync::atomic::Ordering;
 
 use thiserror::Error;
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
 
 use super::secure::{Deadline, Opened};
 use super::{Cluster, agent};
@@ -24,17 +23,6 @@ pub struct ListenError {
     address: Address,
     #[source]
     why: io::Error,
-}
-
-/// A socket that peers connect to.
-pub(super) struct Listener {
-    stop: Arc<Notify>,
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        self.stop.notify_one();
-    }
 }
 
 /// Serves a connection of a peer, once the peer has proven itself if it has to.
@@ -72,8 +60,12 @@ impl Cluster {
         most: usize,
         done: impl FnOnce(Result<SocketAddr, ListenError>) + Send + 'static,
     ) {
+        let runtime = match self.io.handle() {
+            Ok(runtime) => runtime,
+            Err(why) => return done(Err(ListenError { address, why })),
+        };
         let (cluster, local) = (Arc::clone(self), Arc::clone(node));
-        let opening = async move {
+        runtime.spawn(async move {
             let opened = async {
                 let listener = tcp::bind(&address, tcp::BACKLOG).await?;
                 let here = listener.local_addr()?;
@@ -82,19 +74,11 @@ impl Cluster {
             match opened.await {
                 Err(why) => done(Err(ListenError { address, why })),
                 Ok((listener, here)) => {
-                    let stop = Arc::new(Notify::new());
-                    let listeners = || {
-                        cluster.listeners.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-                    };
-                    listeners().push(Listener { stop: Arc::clone(&stop) });
                     done(Ok(here));
-                    cluster.accept(local, source, listener, here, most, stop).await;
+                    cluster.accept(local, source, listener, here, most).await;
                 }
             }
-        };
-        if let Err(error) = self.io.spawn(opening) {
-            node.log(source, &format!("the I/O cannot start ({error})"));
-        }
+        });
     }
 
     async fn accept(
@@ -104,7 +88,6 @@ impl Cluster {
         listener: tokio::net::TcpListener,
         here: SocketAddr,
         most: usize,
-        stop: Arc<Notify>,
     ) {
         let options = Options { nodelay: true, dead_after: Some(self.settings.dead_after) };
         let (cluster, local) = (Arc::clone(&self), Arc::clone(&node));
@@ -132,16 +115,12 @@ impl Cluster {
             node.log(source, &format!("cluster at {here}: cannot accept connections ({error})"));
         };
         drop(self);
-        tcp::accept(listener, options, stop, accepted, failed).await;
+        // It ends with the node's I/O.
+        tcp::accept(listener, options, Arc::default(), accepted, failed).await;
     }
 
     /// A connection of a peer has ended.
     pub(super) fn agent_ended(&self) {
         self.agents.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    /// Stops listening.
-    pub fn close(&self) {
-        self.listeners.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
     }
 }

@@ -15,6 +15,7 @@ mod caller;
 mod channel;
 mod connect;
 mod deadlines;
+mod framed;
 mod inbound;
 mod link;
 mod listener;
@@ -71,7 +72,6 @@ pub struct Cluster {
     nowaiting: AtomicBool,
     /// Connections of peers.
     agents: AtomicUsize,
-    listeners: Mutex<Vec<listener::Listener>>,
 }
 
 impl Cluster {
@@ -86,7 +86,6 @@ impl Cluster {
             names: RwLock::default(),
             nowaiting: AtomicBool::new(false),
             agents: AtomicUsize::new(0),
-            listeners: Mutex::default(),
         })
     }
 

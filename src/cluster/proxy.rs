@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use super::Cluster;
-use super::request::write_head;
+use super::request::{OwnedAddress, write_head};
 use crate::codec::cluster::Address;
 use crate::kernel::node::LaunchFailed;
 use crate::kernel::{Actor, Handle, Inbox, Kind, Launch, Message, Node, Payload, Service};
@@ -17,29 +17,12 @@ use crate::kernel::{Actor, Handle, Inbox, Kind, Launch, Message, Node, Payload, 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Key {
     node: Box<str>,
-    to: To,
-}
-
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-enum To {
-    Handle(u32),
-    Name(Box<[u8]>),
+    to: OwnedAddress,
 }
 
 impl Key {
     pub(super) fn new(node: &str, to: Address<'_>) -> Self {
-        let to = match to {
-            Address::Handle(handle) => To::Handle(handle),
-            Address::Name(name) => To::Name(name.into()),
-        };
-        Self { node: node.into(), to }
-    }
-
-    fn address(&self) -> Address<'_> {
-        match &self.to {
-            To::Handle(handle) => Address::Handle(*handle),
-            To::Name(name) => Address::Name(name),
-        }
+        Self { node: node.into(), to: OwnedAddress::of(to) }
     }
 }
 
@@ -55,7 +38,7 @@ pub(super) fn launch(
     node: &Arc<Node>,
     key: &Key,
 ) -> Result<Handle, LaunchFailed> {
-    let shown = match key.address() {
+    let shown = match key.to.get() {
         Address::Handle(handle) => handle.to_string(),
         Address::Name(name) => String::from_utf8_lossy(name).into_owned(),
     };
@@ -76,7 +59,7 @@ impl Proxy {
         let body = message.payload.as_slice();
         let mut request = Vec::with_capacity(body.len() + 16);
         let link = self.cluster.link(&self.node, &self.key.node);
-        let (Ok(link), Ok(())) = (link, write_head(&mut request, self.key.address(), b"")) else {
+        let (Ok(link), Ok(())) = (link, write_head(&mut request, self.key.to.get(), b"")) else {
             return self.refuse(&message);
         };
         request.extend_from_slice(body);

@@ -13,6 +13,29 @@ pub struct BadName(
     pub usize,
 );
 
+/// An address that outlives the bytes it was read from.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) enum OwnedAddress {
+    Handle(u32),
+    Name(Box<[u8]>),
+}
+
+impl OwnedAddress {
+    pub(super) fn of(address: Address<'_>) -> Self {
+        match address {
+            Address::Handle(number) => Self::Handle(number),
+            Address::Name(name) => Self::Name(name.into()),
+        }
+    }
+
+    pub(super) fn get(&self) -> Address<'_> {
+        match self {
+            Self::Handle(number) => Address::Handle(*number),
+            Self::Name(name) => Address::Name(name),
+        }
+    }
+}
+
 /// What stands before the packed arguments.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Head<'a> {

@@ -218,7 +218,6 @@ impl End {
 
 impl Drop for End {
     fn drop(&mut self) {
-        self.cluster.close();
         self.node.abort();
         assert!(self.node.wait(Some(DEADLINE)) || std::thread::panicking(), "the node ends");
     }

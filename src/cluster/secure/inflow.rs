@@ -58,9 +58,3 @@ impl Inflow {
         self.inbound.is_empty()
     }
 }
-
-impl Default for Inflow {
-    fn default() -> Self {
-        Self::new(Opened::PLAIN)
-    }
-}
