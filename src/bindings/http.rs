@@ -8,7 +8,7 @@ use std::ffi::c_int;
 
 use mlua::ffi;
 
-use crate::codec::http::{self, Body, Fields, HEAD_LIMIT, Phase, RESPONSE_HEAD_LIMIT, Refusal};
+use crate::codec::http::{self, Body, HEAD_LIMIT, Phase, RESPONSE_HEAD_LIMIT, Refusal};
 use crate::natives;
 use crate::vm::native::{Call, Entry, NativeResult, Outcome, Raise, register};
 
@@ -58,10 +58,15 @@ fn push_length(call: &mut Call, length: usize) {
     call.push_integer(i64::try_from(length).unwrap_or(i64::MAX));
 }
 
-/// Adds fields to the table at `table`; a name that is there already gets a list.
-fn add_fields(call: &mut Call, table: c_int, fields: &Fields<'_>) {
+/// Adds fields to the table at `table`; a name that is there already gets a list. May raise, so
+/// `fields` borrows from what outlives the native.
+pub(super) fn add_fields<'a>(
+    call: &mut Call,
+    table: c_int,
+    fields: impl Iterator<Item = (&'a str, &'a [u8])>,
+) {
     let state = call.state();
-    for (name, value) in fields.iter() {
+    for (name, value) in fields {
         call.push_bytes(name.as_bytes());
         // SAFETY: there is a table at `table`, and at most five values are pushed above it. May
         // raise: names and values are borrowed from the native's frame and its arguments.
@@ -117,7 +122,7 @@ fn request(call: &mut Call) -> NativeResult {
             // SAFETY: a native has free slots.
             unsafe { ffi::lua_createtable(call.state(), 0, 8) };
             let table = call.top();
-            add_fields(call, table, &head.fields);
+            add_fields(call, table, head.fields.iter());
             push_length(call, head.end);
             Ok(Outcome::Values(4))
         }
@@ -134,7 +139,7 @@ fn response(call: &mut Call) -> NativeResult {
         Ok(None) => call.answer_nil(),
         Err(refusal) => refuse(call, refusal),
         Ok(Some(head)) => {
-            add_fields(call, 3, &head.fields);
+            add_fields(call, 3, head.fields.iter());
             call.push_integer(head.status.into());
             // SAFETY: the table is at index 3.
             unsafe { ffi::lua_pushvalue(call.state(), 3) };
@@ -155,7 +160,7 @@ fn fields(call: &mut Call) -> NativeResult {
     match http::block(unsafe { &*bytes }, &mut scratch) {
         Err(refusal) => refuse(call, refusal),
         Ok(fields) => {
-            add_fields(call, 2, &fields);
+            add_fields(call, 2, fields.iter());
             // SAFETY: the table is at index 2.
             unsafe { ffi::lua_pushvalue(call.state(), 2) };
             Ok(Outcome::Values(1))

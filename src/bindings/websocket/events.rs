@@ -6,6 +6,7 @@ use std::ptr::NonNull;
 use mlua::ffi;
 
 use super::{BINARY, CLOSED, Held, OPEN, PING, PONG, ROW, TEXT, connection, held};
+use crate::bindings::http::add_fields;
 use crate::bindings::skynet::thread::{check_yieldable, suspend};
 use crate::continuation;
 use crate::kernel::{self, Message, Session};
@@ -141,34 +142,10 @@ fn push_event(call: &mut Call, mut place: NonNull<Held>) -> NativeResult {
 
 /// Pushes a head as a table: a name that is there more than once has a list.
 fn push_headers(call: &mut Call, headers: &Headers) {
-    let state = call.state();
+    let fields = headers.iter().map(|(name, value)| (name.as_str(), value.as_slice()));
+    let count = c_int::try_from(headers.len()).unwrap_or(0);
     // SAFETY: a native has free slots; the names and values belong to the held event.
-    unsafe {
-        ffi::lua_createtable(state, 0, c_int::try_from(headers.len()).unwrap_or(0));
-        for (name, value) in headers {
-            call.push_bytes(name.as_bytes());
-            ffi::lua_pushvalue(state, -1);
-            match ffi::lua_rawget(state, -3) {
-                ffi::LUA_TNIL => {
-                    ffi::lua_pop(state, 1);
-                    call.push_bytes(value);
-                    ffi::lua_rawset(state, -3);
-                    continue;
-                }
-                ffi::LUA_TTABLE => {}
-                _ => {
-                    ffi::lua_createtable(state, 2, 0);
-                    ffi::lua_insert(state, -2);
-                    ffi::lua_rawseti(state, -2, 1);
-                    ffi::lua_pushvalue(state, -2);
-                    ffi::lua_pushvalue(state, -2);
-                    ffi::lua_rawset(state, -5);
-                }
-            }
-            call.push_bytes(value);
-            let length = i64::try_from(ffi::lua_rawlen(state, -2)).unwrap_or(0);
-            ffi::lua_rawseti(state, -2, length + 1);
-            ffi::lua_pop(state, 2);
-        }
-    }
+    unsafe { ffi::lua_createtable(call.state(), 0, count) };
+    let table = call.top();
+    add_fields(call, table, fields);
 }
