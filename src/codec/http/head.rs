@@ -241,7 +241,8 @@ fn trim(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-fn is_token(word: &[u8]) -> bool {
+/// True for what may be a method or the name of a field.
+pub fn is_token(word: &[u8]) -> bool {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
     !word.is_empty() && word.iter().all(is_part)
 }

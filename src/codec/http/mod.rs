@@ -15,7 +15,7 @@ pub use chunked::{CHUNK_LINE_LIMIT, Decoded, Phase, Step, decode, step};
 pub use framing::{Body, body};
 pub use head::{
     FIELD_LIMIT, Fields, HEAD_LIMIT, RESPONSE_HEAD_LIMIT, Request, Response, block, find_end,
-    request, response,
+    is_token, request, response,
 };
 
 /// Why bytes are no message that is accepted.

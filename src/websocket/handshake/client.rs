@@ -4,6 +4,7 @@ use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::{HEAD, LINES, end_of_head, has_word, headers_of, single, words};
+use crate::codec::http::is_token;
 use crate::websocket::event::Headers;
 
 /// Longest text of a refusal that is waited for.
@@ -59,9 +60,7 @@ pub fn request(
         if OURS.contains(&shown.as_str()) {
             return Err(format!("the header `{shown}` is made by the handshake"));
         }
-        let is_token =
-            |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-        if name.is_empty() || !name.iter().all(is_token) {
+        if !is_token(name) {
             return Err(format!("`{}` is no name of a header", shown.escape_debug()));
         }
         if value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
