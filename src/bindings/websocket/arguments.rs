@@ -10,6 +10,9 @@ use mlua::ffi;
 use crate::vm::native::Call;
 use crate::websocket::Limits;
 
+/// Longest time that is kept: added to any time of the clock it is still one.
+const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);
+
 /// The bytes at `place` of the list at stack index `index`; runs no Lua.
 pub(super) fn element(call: &mut Call, index: c_int, place: i64) -> Option<Vec<u8>> {
     let state = call.state();
@@ -61,7 +64,7 @@ pub(super) fn limits(call: &mut Call, index: c_int, is_client: bool) -> (Limits,
     // The Lua files have checked that they are positive.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
     let bytes = |number: f64| number as usize;
-    let time = |number: f64| Duration::try_from_secs_f64(number).unwrap_or(Duration::MAX / 4);
+    let time = |number: f64| Duration::try_from_secs_f64(number).unwrap_or(LONGEST).min(LONGEST);
     for (place, limit) in [(1, &mut limits.frame), (2, &mut limits.message), (3, &mut limits.write)]
     {
         *limit = number(call, index, place).map_or(*limit, bytes);

@@ -59,10 +59,6 @@ pub(super) fn accept(call: &mut Call) -> NativeResult {
     // SAFETY: fills up the arguments.
     unsafe { ffi::lua_settop(call.state(), 5) };
     let limits = limits(call, 2, false);
-    let Some(socket) = socket(call)? else {
-        return nil_and(call, "invalid socket".to_owned());
-    };
-    drop(socket);
     let place = push_held(call);
     let mut offer = server::Offer::default();
     match call.string(3) {
@@ -143,16 +139,12 @@ pub(super) fn connect(call: &mut Call) -> NativeResult {
 
 /// `refuse(id, status, reason)`: answers a request with an error of HTTP.
 pub(super) fn refuse(call: &mut Call) -> NativeResult {
+    let Some(socket) = socket(call)? else { return call.answer_boolean(false) };
     let status = u16::try_from(call.check_integer(2)?).unwrap_or(400);
     let reason = String::from_utf8_lossy(call.check_string(3)?).into_owned();
     let response = server::Refusal { status, reason }.response();
-    let written = match SocketId::new(call.integer(1).unwrap_or(0))
-        .and_then(|id| call.vm().shared.sockets.get(id))
-    {
-        Some(socket) => socket.write(&response).is_ok(),
-        None => false,
-    };
-    drop(response);
+    let written = socket.write(&response).is_ok();
+    drop((socket, response));
     call.answer_boolean(written)
 }
 
