@@ -49,7 +49,7 @@ impl Connection {
     }
 
     /// Reads and answers the request.
-    pub(super) fn read_request(
+    fn read_request(
         &self,
         offer: &server::Offer,
         head: &[u8],

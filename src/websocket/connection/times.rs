@@ -22,7 +22,7 @@ impl Connection {
         next
     }
 
-    pub(super) fn overdue(&self, state: &mut State, now: Instant) -> Option<Instant> {
+    fn overdue(&self, state: &mut State, now: Instant) -> Option<Instant> {
         match state.phase {
             Phase::Offering(_) => {
                 let limit = self.limits.handshake;
