@@ -1,7 +1,7 @@
 -- since: 1.8.9
 -- config: certfile = "tests/lua/tls/server.pem"
 -- config: keyfile = "tests/lua/tls/server.key"
--- wss at both ends, and a certificate that the client does not trust
+-- wss at both ends, a certificate that the client does not trust, and peers who do not begin
 local skynet = require "skynet"
 local socket = require "skynet.socket"
 local websocket = require "http.websocket"
@@ -29,5 +29,24 @@ skynet.start(function()
     websocket.write(id, text)
     print(size, websocket.read(id) == text)
   end
+
+  -- Peers who never begin with TLS.
+  local waiting, refusal = coroutine.running(), nil
+  local impatient, _, silent = socket.listen("127.0.0.1", 0)
+  socket.start(impatient, function(client, addr)
+    refusal = select(2, websocket.accept(client, handle, "wss", addr, { handshake_timeout = 0.05 }))
+    skynet.wakeup(waiting)
+  end)
+  local mute = socket.open("127.0.0.1", silent)
+  print("closed by the server", socket.read(mute))
+  socket.close(mute)
+  if not refusal then
+    skynet.wait(waiting)
+  end
+  print(refusal)
+  local deaf, _, unheard = socket.listen("127.0.0.1", 0)
+  socket.start(deaf, socket.start)
+  print(select(2, pcall(websocket.connect, ("wss://127.0.0.1:%d/"):format(unheard), nil, 5)))
+
   websocket.close(id, 1000, "done")
 end)

@@ -17,6 +17,9 @@ local TEXT, BINARY, PING, PONG, OPEN, CLOSED =
   common.TEXT, common.BINARY, common.PING, common.PONG, common.OPEN, common.CLOSED
 local KINDS = common.KINDS
 
+-- Hundredths of a second; timers take no more.
+local LONGEST_TIMER = 0x7fffffff
+
 local websocket = {}
 
 ---@class websocket.object
@@ -111,11 +114,10 @@ local function serve(ws, limits, protocols, upgrade)
     return tell_end(ws, false, "lost", 1006, reason)
   end
   ws.connection = connection
-  local message = ws.handle and ws.handle.message
   while true do
     local kind, a, b, c = next_event(connection)
     if kind == TEXT or kind == BINARY then
-      message = ws.handle and ws.handle.message
+      local message = ws.handle and ws.handle.message
       if message then
         message(id, a, KINDS[kind])
       end
@@ -136,11 +138,30 @@ local function serve(ws, limits, protocols, upgrade)
   end
 end
 
-local function tls_server(id, options)
+-- Does a handshake of TLS within the time for opening, or ends the socket, which fails it. **Yields.**
+local function secure(id, limits, handshake, ...)
+  local seconds = limits[4] or tonumber(skynet.getenv "websocket_handshake_timeout") or 10
+  local done, late = false, false
+  skynet.timeout(math.ceil(math.min(seconds * 100, LONGEST_TIMER)), function()
+    if not done then
+      late = true
+      socket.shutdown(id)
+    end
+  end)
+  local ok, reason = handshake(id, ...)
+  done = true
+  if ok then
+    return true
+  end
+  socket.close(id)
+  return false, late and ("websocket: no TLS handshake within %g s"):format(seconds) or reason
+end
+
+local function secure_server(id, limits, options)
   local tls = require "skynet.socket.tls"
   local certfile = options.certfile or skynet.getenv "certfile" or "./server-cert.pem"
   local keyfile = options.keyfile or skynet.getenv "keyfile" or "./server-key.pem"
-  return tls.server(id, certfile, keyfile)
+  return secure(id, limits, tls.server, certfile, keyfile)
 end
 
 --- Serves a connection until it ends. **Yields.** The socket may have been accepted by another
@@ -168,9 +189,8 @@ function websocket.accept(id, handle, protocol, addr, options)
     end
   end
   if protocol == "wss" then
-    local ok, reason = tls_server(id, options)
+    local ok, reason = secure_server(id, limits, options)
     if not ok then
-      socket.close(id)
       return false, reason
     end
   end
@@ -217,7 +237,7 @@ end
 --- Connects to a server; the id of the connection. **Yields.** Raises why there is none.
 ---@param url string
 ---@param header? table more lines of the request
----@param timeout? integer centiseconds for the connection, and for the answer
+---@param timeout? integer centiseconds for the connection, for TLS, and for the answer, each
 ---@param options? websocket.connect_options
 ---@return integer id
 function websocket.connect(url, header, timeout, options)
@@ -228,9 +248,9 @@ function websocket.connect(url, header, timeout, options)
   end
   local id = sockethelper.connect(name, port, timeout)
   if protocol == "wss" then
-    local ok, reason = require("skynet.socket.tls").client(id, options and options.hostname or name, options)
+    local tls = require "skynet.socket.tls"
+    local ok, reason = secure(id, limits, tls.client, options and options.hostname or name, options)
     if not ok then
-      socket.close(id)
       error(reason)
     end
   end
