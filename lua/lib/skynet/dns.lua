@@ -230,17 +230,19 @@ local function on_message(message)
   end
 end
 
-local function close_idle()
-  if not fd then
-    return
-  elseif skynet.now() < last_used + IDLE then
-    skynet.timeout(2 * IDLE, close_idle)
-  else
-    local old = fd
-    fd = nil
-    socket.close(old)
-    skynet.error(("Udp server close %s:%s (%d)"):format(server_address, server_port, old))
-  end
+--- Looks every now and then whether the socket `id` idles, as long as it is the one in use.
+local function watch_idle(id)
+  skynet.timeout(2 * IDLE, function()
+    if fd ~= id then
+      return
+    elseif skynet.now() < last_used + IDLE then
+      watch_idle(id)
+    else
+      fd = nil
+      socket.close(id)
+      skynet.error(("Udp server close %s:%s (%d)"):format(server_address, server_port, id))
+    end
+  end)
 end
 
 local function open_server()
@@ -260,7 +262,7 @@ local function open_server()
     error(("dns: server %s:%s (%s)"):format(server_address, server_port, why), 0)
   end
   skynet.error(("Udp server open %s:%s (%d)"):format(server_address, server_port, id))
-  skynet.timeout(2 * IDLE, close_idle)
+  watch_idle(id)
   return id
 end
 
