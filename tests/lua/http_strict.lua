@@ -50,7 +50,7 @@ skynet.start(function()
   ask("fields", "GET / HTTP/1.1\r\n" .. ("a:\r\n"):rep(257) .. "\r\n")
 
   -- One connection, many requests, sent at once or with the next one's head cut through.
-  local ended, good = 0, true
+  local ended, good, all_ended = 0, true, {}
   local several = loopback.listen(function(id)
     while true do
       -- Each with a reader of its own, as a script may do it.
@@ -58,6 +58,9 @@ skynet.start(function()
       if code ~= 200 then
         ended = ended + 1
         good = good and code == nil and url == sockethelper.socket_error
+        if ended == 7 then
+          skynet.wakeup(all_ended)
+        end
         return
       end
       answer(sockethelper.writefunc(id), 200, method, url, body)
@@ -82,9 +85,9 @@ skynet.start(function()
     print(cut, table.concat(got, "; "))
     socket.close(id)
   end
-  repeat
-    skynet.sleep(1)
-  until ended == 7
+  if ended < 7 then
+    skynet.wait(all_ended)
+  end
   print("connections ended", good)
 
   -- What follows a request that changes the protocol is not lost.
