@@ -23,7 +23,9 @@ skynet.start(function()
   end)
   local url = ("wss://localhost:%d/"):format(port)
   print("not trusted", (pcall(websocket.connect, url)))
-  local id = websocket.connect(url, nil, 500, { ca = "tests/lua/tls/ca.pem", hostname = "game.example" })
+  -- A time beyond the clock never comes.
+  local options = { ca = "tests/lua/tls/ca.pem", hostname = "game.example", ping = 1e19 }
+  local id = websocket.connect(url, nil, 500, options)
   for _, size in ipairs { 0, 5, 20000, 200000 } do
     local text = ("x"):rep(size)
     websocket.write(id, text)
@@ -38,15 +40,16 @@ skynet.start(function()
     skynet.wakeup(waiting)
   end)
   local mute = socket.open("127.0.0.1", silent)
-  print("closed by the server", socket.read(mute))
+  socket.readall(mute)
   socket.close(mute)
   if not refusal then
     skynet.wait(waiting)
   end
   print(refusal)
   local deaf, _, unheard = socket.listen("127.0.0.1", 0)
-  socket.start(deaf, socket.start)
-  print(select(2, pcall(websocket.connect, ("wss://127.0.0.1:%d/"):format(unheard), nil, 5)))
+  socket.start(deaf, function(client) socket.start(client) end)
+  local _, err = pcall(websocket.connect, ("wss://127.0.0.1:%d/"):format(unheard), nil, 5)
+  print((err:gsub("^.-: ", "")))
 
   websocket.close(id, 1000, "done")
 end)
