@@ -5,8 +5,10 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
@@ -16,7 +18,8 @@ use node::kernel::{
 };
 use node::net::Io;
 use node::net::socket::{
-    Consumer, Filter, Mode, Owner, Separator, Socket, SocketOptions, Sockets, Take, Want,
+    Consumer, Filter, Mode, OpenError, Owner, Separator, Socket, SocketOptions, Sockets,
+    StartError, Take, Want,
 };
 use node::net::stream::{End, Flow};
 
@@ -30,6 +33,12 @@ impl Actor for Reporter {
             let _ = self.0.send((kind, session));
         }
     }
+}
+
+fn reporter(node: &Arc<Node>, sender: Sender<(Kind, Session)>) -> Arc<Service> {
+    let launched = node
+        .launch_actor("owner", |_| Ok(Launch { actor: Box::new(Reporter(sender)), first: None }));
+    launched.unwrap()
 }
 
 struct Stage {
@@ -55,19 +64,17 @@ impl Stage {
         let node = Node::new(options, HashMap::new());
         node.set_driver(Arc::clone(&io) as _);
         let (sender, reports) = channel();
-        let launched = node.launch_actor("owner", |_| {
-            Ok(Launch { actor: Box::new(Reporter(sender)), first: None })
-        });
+        let service = reporter(&node, sender);
         node.start();
         let sockets = Sockets::new(io, SocketOptions { nodelay: true, send_limit: 1 << 20 });
-        Self { service: launched.unwrap(), node, sockets, reports }
+        Self { service, node, sockets, reports }
     }
 
     /// A connection and its peer.
     fn connection(&self) -> (Arc<Socket>, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let owner = Owner { service: Arc::clone(&self.service), sockets: None, memory: usize::MAX };
+        let owner = self.owner();
         let session = Session(1);
         let socket = self
             .sockets
@@ -84,6 +91,10 @@ impl Stage {
         peer.set_read_timeout(Some(DEADLINE)).unwrap();
         self.expect(session);
         (socket, peer)
+    }
+
+    fn owner(&self) -> Owner {
+        Owner { service: Arc::clone(&self.service), sockets: None, memory: usize::MAX }
     }
 
     fn expect(&self, session: Session) {
@@ -199,7 +210,7 @@ fn a_reader_that_waits_is_told_when_a_consumer_takes_over() {
     let (socket, _peer) = stage.connection();
     let mut bytes = Vec::new();
     let session = Session(7);
-    assert_eq!(socket.read(Want::Any, &mut bytes, || Some(session)), Take::Wait);
+    assert_eq!(socket.read(&Want::Any, &mut bytes, || Some(session)), Take::Wait);
     let (sender, received) = channel();
     socket.attach(Box::new(Listening(sender))).unwrap();
     stage.expect(session);
@@ -216,10 +227,10 @@ fn a_filter_stands_between_the_connection_and_whoever_uses_it() {
     socket.set_filter(Arc::new(Turning)).unwrap();
     let line = || Want::Line(Separator::new(b"\n"));
     let mut bytes = Vec::new();
-    assert_eq!(socket.read(line(), &mut bytes, || None), Take::Done);
+    assert_eq!(socket.read(&line(), &mut bytes, || None), Take::Done);
     assert_eq!(bytes, b"line one");
     let session = Session(5);
-    assert_eq!(socket.read(line(), &mut bytes, || Some(session)), Take::Wait);
+    assert_eq!(socket.read(&line(), &mut bytes, || Some(session)), Take::Wait);
     peer.write_all(&turned(b"line? two\n")).unwrap();
     stage.expect(session);
     assert_eq!(socket.finish_read(session, &mut bytes, || unreachable!()), Take::Done);
@@ -229,13 +240,13 @@ fn a_filter_stands_between_the_connection_and_whoever_uses_it() {
     peer.read_exact(&mut answer).unwrap();
     assert_eq!(answer, *turned(b"! answer"));
     // The session's own end is an end, also while the connection stays.
-    assert_eq!(socket.read(Want::Any, &mut bytes, || Some(session)), Take::Wait);
+    assert_eq!(socket.read(&Want::Any, &mut bytes, || Some(session)), Take::Wait);
     peer.write_all(&turned(b"rest$")).unwrap();
     stage.expect(session);
     assert_eq!(socket.finish_read(session, &mut bytes, || unreachable!()), Take::Done);
     assert_eq!(bytes, b"rest");
     wait_until(|| !socket.is_connected());
-    assert_eq!(socket.read(Want::Any, &mut bytes, || None), Take::Ended);
+    assert_eq!(socket.read(&Want::Any, &mut bytes, || None), Take::Ended);
 }
 
 #[test]
@@ -267,4 +278,43 @@ fn what_a_peer_does_not_take_is_bounded() {
     let failure = socket.failure().unwrap();
     assert!(failure.contains("the limit is 1048576"), "{failure}");
     drop(peer);
+}
+
+#[test]
+fn what_a_descriptor_does_not_take_is_bounded_too() {
+    let stage = Stage::new();
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let no_input = |_: &File, _| Ok(false);
+    let bound =
+        stage.sockets.bind(&stage.node, stage.owner(), Mode::Buffered, ours.into(), no_input);
+    let socket = bound.unwrap();
+    let chunk = vec![0; 1 << 16];
+    let taken = (0..10_000).take_while(|_| socket.write(&chunk).is_ok()).count();
+    assert!(taken < 1_000, "{taken} writes");
+    wait_until(|| socket.has_ended());
+    let failure = socket.failure().unwrap();
+    assert!(failure.contains("the limit is 1048576"), "{failure}");
+    drop(theirs);
+}
+
+#[test]
+fn a_socket_that_could_not_be_started_does_not_count() {
+    let stage = Stage::new();
+    let (socket, peer) = stage.connection();
+    peer.shutdown(Shutdown::Write).unwrap();
+    wait_until(|| !socket.is_connected());
+    let (sender, _reports) = channel();
+    let service = reporter(&stage.node, sender);
+    let other = Owner { service, sockets: Some(1), memory: usize::MAX };
+    assert_eq!(socket.start(other.clone(), Mode::Buffered), Err(StartError::Closed));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let to = ("127.0.0.1", listener.local_addr().unwrap().port());
+    let open = || {
+        let allows = Box::new(|_| true);
+        stage.sockets.connect(&stage.node, other.clone(), Mode::Buffered, to, allows, None)
+    };
+    let first = open().unwrap();
+    assert!(matches!(open(), Err(OpenError::TooMany(1))));
+    first.close(Duration::ZERO);
+    wait_until(|| first.has_ended());
 }

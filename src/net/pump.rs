@@ -104,6 +104,8 @@ impl<R: Receiver> Pump<R> {
         let (left, phase) = (state.outgoing.bytes(), state.phase);
         drop(state);
         if written > 0 {
+            // A peer that takes something is patiently served.
+            self.linger = None;
             self.receiver.on_written(&stream, left);
         }
         match phase {

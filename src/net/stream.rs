@@ -94,7 +94,7 @@ pub struct Ended;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Phase {
     Open,
-    /// To be closed when everything is written, or after this time.
+    /// To be closed when everything is written, or when the peer takes nothing for this time.
     Closing(Duration),
     Ended,
 }
@@ -272,8 +272,8 @@ impl Stream {
         }
     }
 
-    /// Takes no more writes, writes what is queued, and closes; drops what the peer has not taken
-    /// after `linger`. A zero `linger` closes at once.
+    /// Takes no more writes, writes what is queued, and closes; drops what is left when the peer
+    /// takes nothing for `linger`. A zero `linger` closes at once.
     pub fn close(&self, linger: Duration) {
         let mut state = self.lock();
         if state.phase != Phase::Ended {

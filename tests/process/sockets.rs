@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
 
 use super::support::{Folder, Node, say, wait_until};
 
@@ -25,7 +26,10 @@ fn start(folder: &Folder, script: &str, config: &str) -> Node {
 }
 
 fn connect(node: &mut Node) -> TcpStream {
-    let line = node.expect("port ");
+    connect_to(&node.expect("port "))
+}
+
+fn connect_to(line: &str) -> TcpStream {
     TcpStream::connect(("127.0.0.1", line[5..].trim().parse::<u16>().unwrap())).unwrap()
 }
 
@@ -77,28 +81,31 @@ skynet.start(function()
 end)"#;
     let mut node = start(&folder, script, "");
     let mut peer = connect(&mut node);
-    peer.set_nonblocking(true).unwrap();
     let chunk = vec![b'x'; 1 << 16];
-    // What the system and the node buffer together: sockets of the system grow to 10 MiB.
-    let mut sent = 0;
-    let mut blocked = 0;
-    while blocked < 200 {
+    peer.write_all(&chunk).unwrap();
+    let mut sent = chunk.len();
+    node.expect("waits");
+    let port = node.expect("port ");
+    // More than the node keeps unread, and no more than it keeps together with the system.
+    for _ in 0..3 {
+        peer.write_all(&chunk).unwrap();
+        sent += chunk.len();
+    }
+    node.expect("Pause socket");
+    // From now on only the system takes something: its sockets grow to 10 MiB.
+    peer.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
+    loop {
         match peer.write(&chunk) {
-            Ok(count) => {
-                sent += count;
-                blocked = 0;
-            }
+            Ok(count) => sent += count,
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::WouldBlock);
-                blocked += 1;
-                std::thread::sleep(std::time::Duration::from_millis(1));
+                break;
             }
         }
         assert!(sent < 64 << 20, "the peer is not held up");
     }
-    node.expect("waits");
-    let _trigger = connect(&mut node);
-    peer.set_nonblocking(false).unwrap();
+    let _trigger = connect_to(&port);
+    peer.set_write_timeout(None).unwrap();
     peer.write_all(&chunk).unwrap();
     sent += chunk.len();
     peer.shutdown(Shutdown::Write).unwrap();

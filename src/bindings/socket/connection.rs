@@ -69,13 +69,7 @@ fn opened_later(call: &mut Call, resumed: Resumed) -> NativeResult {
     }
     let failure = entry.socket.failure();
     remove(call, id);
-    call.push_nil();
-    // The text goes into the VM's buffer before Lua copies it from there.
-    let text = call.vm().error_text.keep(failure.as_deref().unwrap_or("socket closed"));
-    drop(failure);
-    // SAFETY: the buffer belongs to the VM.
-    call.push_bytes(unsafe { &*text });
-    Ok(Outcome::Values(2))
+    nil_and(call, failure.unwrap_or_else(|| "socket closed".into()))
 }
 
 /// Makes a socket one of the service's; its number.
@@ -204,13 +198,9 @@ fn bind_descriptor(call: &mut Call, number: i64) -> NativeResult {
             call.answer_integer(id.into())
         }
         Err(error) => {
-            call.push_nil();
             let text = error.to_string();
-            let kept = call.vm().error_text.keep(&text);
-            drop((text, error));
-            // SAFETY: the buffer belongs to the VM.
-            call.push_bytes(unsafe { &*kept });
-            Ok(Outcome::Values(2))
+            drop(error);
+            nil_and(call, text)
         }
     }
 }

@@ -11,9 +11,8 @@ use super::connection::{bound, close_any, listening};
 use super::datagram::{self, Wanted, opened};
 use super::{any_socket, buffer, info, may_connect, open_error, owner, write};
 use crate::codec::socket_event::Event;
-use crate::kernel::{Kind, Message, Payload, Session};
 use crate::natives;
-use crate::net::socket::{CLOSE_LINGER, Mode, StartError};
+use crate::net::socket::{CLOSE_LINGER, Mode, OpenError, StartError, message_of};
 use crate::vm::native::{Call, Entry, NOTHING, NativeResult, Outcome, register};
 
 const FUNCTIONS: &[Entry] = natives![
@@ -115,22 +114,13 @@ fn start(call: &mut Call) -> NativeResult {
     let text = match started {
         Ok(()) => return NOTHING,
         Err(Some(StartError::TooMany(limit))) => {
-            return Err(call.error(format_args!(
-                "too many sockets: the limit is {limit} (sandbox.toml: sockets)"
-            )));
+            return Err(open_error(call, OpenError::TooMany(limit), "", "sockets"));
         }
         Err(Some(StartError::Closed)) => "socket closed",
         Err(None) => "invalid socket",
     };
-    let event = Event::Error(text.as_bytes());
-    let [front, back] = event.tail();
-    let head = event.head(i32::try_from(number).unwrap_or(0));
-    let message = Message {
-        source: None,
-        session: Session::NONE,
-        kind: Kind::SOCKET,
-        payload: Payload::of_pieces(&[&head, front, back]),
-    };
+    let id = i32::try_from(number).unwrap_or(0);
+    let message = message_of(id, &Event::Error(text.as_bytes()));
     let vm = call.vm();
     let _ = vm.node.send(&vm.service, message);
     NOTHING

@@ -10,6 +10,7 @@ use super::super::skynet::thread::{check_yieldable, suspend};
 use crate::continuation;
 use crate::kernel::{Kind, Message, Payload};
 use crate::net::socket::info::{Info, InfoKind};
+use crate::net::socket::text_of;
 use crate::vm::Wake;
 use crate::vm::native::{Call, Lossy, NativeResult, Outcome, Resumed};
 use crate::vm::thread::Waiting;
@@ -123,11 +124,7 @@ fn look_up(host: &str) -> Vec<u8> {
             let lines: Vec<String> = found.map(|address| address.ip().to_string()).collect();
             lines.join("\n").into_bytes()
         }
-        Err(error) => {
-            let text = error.to_string();
-            let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
-            format!("-{text}").into_bytes()
-        }
+        Err(error) => format!("-{}", text_of(&error)).into_bytes(),
     }
 }
 

@@ -151,9 +151,12 @@ fn refused(call: &mut Call, address: SocketAddr, rule: &str) -> Raise {
     super::standard::refuse(call, format_args!("{rule} {to} {address}"), rule)
 }
 
-/// nil and a text.
-fn nil_and(call: &mut Call, text: &str) -> NativeResult {
+/// nil and a text, which is moved to the VM first.
+pub(super) fn nil_and(call: &mut Call, text: impl AsRef<str>) -> NativeResult {
+    let kept = call.vm().error_text.keep(text.as_ref());
+    drop(text);
     call.push_nil();
-    call.push_bytes(text.as_bytes());
+    // SAFETY: the buffer belongs to the VM.
+    call.push_bytes(unsafe { &*kept });
     Ok(Outcome::Values(2))
 }

@@ -80,17 +80,18 @@ enum Taken {
 fn take(call: &mut Call, id: i32, want: Want) -> Result<Taken, Raise> {
     let yields = check_yieldable(call).is_ok();
     let vm = call.vm();
-    let mut again = Some(want);
-    while let Some(want) = again.take() {
+    loop {
         let Vm { sockets, sessions, .. } = &mut *vm;
-        let Some(entry) = sockets.entries.get(&id) else { break };
+        let Some(entry) = sockets.entries.get(&id) else {
+            return Err(super::not_own(call, id.into()));
+        };
         if entry.socket.is_listener() || entry.socket.is_udp() {
             return Err(
                 call.plain_error(format_args!("assertion failed! (socket {id} is no connection)"))
             );
         }
         let mut noted = None;
-        let take = entry.socket.read(want.clone(), &mut sockets.bytes, || {
+        let take = entry.socket.read(&want, &mut sockets.bytes, || {
             noted = yields.then(|| sessions.allocate());
             noted
         });
@@ -101,19 +102,16 @@ fn take(call: &mut Call, id: i32, want: Want) -> Result<Taken, Raise> {
             (Take::Wait, None) => Err(check_yieldable(call).err().unwrap_or(Raise::Plain)),
             (Take::Busy(other), _) => {
                 if matches!(sessions.get(other), Some(Waiter::Thread(_))) {
-                    drop(want);
                     return Err(call.plain_error(format_args!(
                         "assertion failed! (another coroutine reads socket {id})"
                     )));
                 }
                 // It was killed while it waited.
                 entry.socket.forget_reader(other);
-                again = Some(want);
                 continue;
             }
         };
     }
-    Err(super::not_own(call, id.into()))
 }
 
 fn wait(call: &mut Call, id: i32, session: Session, then: ffi::lua_KFunction) -> NativeResult {

@@ -14,12 +14,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mlua::ffi;
 
 use super::skynet::{message, thread};
-use super::socket::own_socket;
+use super::socket::{nil_and, own_socket};
 use crate::codec::seri;
 use crate::kernel::{Kind, Message, Node, Payload, Service, Session};
 use crate::net::socket::Filter;
 use crate::net::tls;
-use crate::vm::native::{Call, Entry, NativeResult, Outcome, Raise, register};
+use crate::vm::native::{Call, Entry, NativeResult, Raise, register};
 use crate::vm::thread::Waiting;
 use crate::{continuation, natives};
 
@@ -126,7 +126,7 @@ fn begin(call: &mut Call, session: Result<tls::Session, String>) -> NativeResult
     };
     if socket.is_filtered() {
         drop((socket, session));
-        return nil_and(call, "the socket speaks TLS already".to_owned());
+        return nil_and(call, "the socket speaks TLS already");
     }
     let first = session.start();
     let vm = call.vm();
@@ -149,20 +149,6 @@ fn begin(call: &mut Call, session: Result<tls::Session, String>) -> NativeResult
         continuation!(message::answer),
         0,
     )
-}
-
-/// nil and a reason, which is moved to the VM first.
-fn nil_and(call: &mut Call, reason: String) -> NativeResult {
-    call.push_nil();
-    let vm = call.vm();
-    let start = vm.scratch.len();
-    vm.scratch.extend_from_slice(reason.as_bytes());
-    drop(reason);
-    let text: *const [u8] = &raw const vm.scratch[start..];
-    // SAFETY: the scratch buffer belongs to the VM and is not touched by the push.
-    call.push_bytes(unsafe { &*text });
-    call.vm().scratch.truncate(start);
-    Ok(Outcome::Values(2))
 }
 
 /// An error with a reason.

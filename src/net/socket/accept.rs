@@ -4,7 +4,7 @@
 //! backlog. An accepted socket reads nothing until it is started itself.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
+use super::connect::look_up;
 use super::inbound::SocketReceiver;
 use super::one::{Link, Mode, Owner, Phase, Socket};
 use super::table::{OpenError, Sockets};
@@ -50,10 +51,7 @@ impl Sockets {
     ) -> Result<Arc<Socket>, OpenError> {
         let runtime = self.runtime()?;
         let host = if host.is_empty() { "0.0.0.0" } else { host };
-        let address = (host, port)
-            .to_socket_addrs()?
-            .next()
-            .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        let address = look_up(host, port)?;
         if !allows(address) {
             return Err(OpenError::Refused(address));
         }

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -67,28 +67,46 @@ impl Sockets {
         });
         let socket = self.add(node, owner, mode, Phase::Open)?;
         let _ = socket.link.set(Link::Bound(Arc::clone(&bound)));
-        let (queued, sent) = (Arc::clone(&bound.queued), Arc::clone(&bound.sent));
-        let name = |what: &str| format!("{what} {}", socket.id.number());
-        // It ends when the sender is dropped, which is when the socket closes.
-        std::thread::Builder::new().name(name("write")).spawn(move || {
-            let mut output = output;
-            for bytes in receiver {
-                if output.write_all(&bytes).is_ok() {
-                    sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-                }
-                queued.fetch_sub(bytes.len(), Ordering::Relaxed);
-            }
-        })?;
-        let (ours, reader) = (Arc::clone(&socket), Arc::clone(&bound));
-        std::thread::Builder::new().name(name("read")).spawn(move || {
-            let end = reader.read(&ours, input, poll);
-            ours.end(&end);
-        })?;
+        if let Err(error) = bound.begin(&socket, (input, poll), (output, receiver)) {
+            self.forget(&socket);
+            return Err(error.into());
+        }
         Ok(socket)
     }
 }
 
 impl Bound {
+    /// Starts both threads.
+    fn begin(
+        self: &Arc<Self>,
+        socket: &Arc<Socket>,
+        (input, poll): (File, Poll),
+        (mut output, receiver): (File, Receiver<Vec<u8>>),
+    ) -> io::Result<()> {
+        let name = |what: &str| format!("{what} {}", socket.id.number());
+        // It ends when the sender is dropped, which is when the socket closes; so it must not
+        // keep the socket alive.
+        let (ours, queued) = (Arc::downgrade(socket), Arc::clone(&self.queued));
+        let sent = Arc::clone(&self.sent);
+        std::thread::Builder::new().name(name("write")).spawn(move || {
+            for bytes in receiver {
+                if output.write_all(&bytes).is_ok() {
+                    sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                }
+                let left = queued.fetch_sub(bytes.len(), Ordering::Relaxed) - bytes.len();
+                if let Some(socket) = ours.upgrade() {
+                    socket.note_written(left);
+                }
+            }
+        })?;
+        let (ours, reader) = (Arc::clone(socket), Arc::clone(self));
+        std::thread::Builder::new().name(name("read")).spawn(move || {
+            let end = reader.read(&ours, input, poll);
+            ours.end(&end);
+        })?;
+        Ok(())
+    }
+
     fn read(&self, socket: &Arc<Socket>, mut input: File, poll: Poll) -> End {
         let mut buffer = vec![0; READ];
         while self.may_read() {

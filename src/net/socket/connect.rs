@@ -3,7 +3,7 @@
 //! Invariant: a policy is asked for every number before anything is sent to it.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::sync::Arc;
 
 use socket2::SockRef;
@@ -75,10 +75,16 @@ async fn open(host: &str, port: u16, allows: &Allows) -> Result<TcpStream, Failu
             Err(error) => failure = Some(Failure::Broken(error)),
         }
     }
-    Err(failure.unwrap_or_else(|| {
-        let text = format!("the host `{host}` has no address");
-        Failure::Broken(io::Error::new(io::ErrorKind::NotFound, text))
-    }))
+    Err(failure.unwrap_or_else(|| Failure::Broken(no_address(host))))
+}
+
+/// The first address of `host`. Waits for the resolver unless the host is a number.
+pub(super) fn look_up(host: &str, port: u16) -> io::Result<SocketAddr> {
+    (host, port).to_socket_addrs()?.next().ok_or_else(|| no_address(host))
+}
+
+fn no_address(host: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, format!("the host `{host}` has no address"))
 }
 
 impl Socket {
@@ -120,7 +126,7 @@ impl Socket {
 
 /// The text of an error as scripts know it: without the number of the system, and that of the
 /// resolver without what was tried.
-pub(super) fn text_of(error: &io::Error) -> String {
+pub fn text_of(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
     match text.split_once(" (os error ") {

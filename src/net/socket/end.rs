@@ -11,6 +11,17 @@ use crate::codec::socket_event::Event;
 use crate::kernel::{Kind, Message, Payload, Service, Session};
 use crate::net::stream::End;
 
+/// The message that tells of an event of the socket with the number `id`.
+pub fn message_of(id: i32, event: &Event<'_>) -> Message {
+    let [front, back] = event.tail();
+    Message {
+        source: None,
+        session: Session::NONE,
+        kind: Kind::SOCKET,
+        payload: Payload::of_pieces(&[&event.head(id), front, back]),
+    }
+}
+
 impl Socket {
     /// Closes it. What is queued goes out first, as long as the peer takes something within each
     /// `linger`; zero drops it.
@@ -34,14 +45,7 @@ impl Socket {
                 state.waiter = session;
             }
             // A reader is told before whoever closes.
-            let reader = match &mut state.reader {
-                Some(reader) if !reader.woken => {
-                    reader.woken = true;
-                    Some(reader.session)
-                }
-                _ => None,
-            };
-            (reader, state.owner.clone(), phase, waits)
+            (state.wake_reader(), state.owner.clone(), phase, waits)
         };
         if let Some(owner) = owner {
             let at_once = session.filter(|_| !waits);
@@ -66,10 +70,10 @@ impl Socket {
     /// Closes it for a reason, which readers and the log are told.
     pub(super) fn fail(&self, text: &str) {
         self.lock().failure.get_or_insert_with(|| text.into());
-        if let Some(Link::Tcp(stream)) = self.link.get() {
-            stream.close(Duration::ZERO);
-        } else {
-            self.close(Duration::ZERO);
+        match self.link.get() {
+            Some(Link::Tcp(stream)) => stream.close(Duration::ZERO),
+            Some(Link::Bound(bound)) => bound.close(),
+            _ => self.close(Duration::ZERO),
         }
     }
 
@@ -91,9 +95,6 @@ impl Socket {
 
     /// Its descriptor is closed: tells everybody who waits, and forgets it.
     pub(super) fn note_end(self: &Arc<Self>, end: &End) {
-        if let Some(sockets) = self.sockets.upgrade() {
-            sockets.forget(self);
-        }
         let (phase, mode, owner, sessions, failure) = {
             let mut state = self.lock();
             if state.phase == Phase::Ended {
@@ -108,6 +109,10 @@ impl Socket {
             let failure = state.failure.clone().filter(|_| before != Phase::Closing);
             (before, state.mode, state.owner.clone(), sessions, failure)
         };
+        // Only now can it get no other owner to be counted with.
+        if let Some(sockets) = self.sockets.upgrade() {
+            sockets.forget(self);
+        }
         if let Some(failure) = failure {
             if mode == Mode::Raw {
                 self.tell(&Event::Error(failure.as_bytes()));
@@ -140,14 +145,11 @@ impl Socket {
     /// Sends an event to the owner.
     pub(super) fn tell(&self, event: &Event<'_>) {
         let Some(owner) = self.lock().owner.clone() else { return };
-        let [front, back] = event.tail();
-        let message = Message {
-            source: None,
-            session: Session::NONE,
-            kind: Kind::SOCKET,
-            payload: Payload::of_pieces(&[&event.head(self.id.0), front, back]),
-        };
-        let _ = self.node.send(&owner.service, message);
+        self.tell_service(&owner.service, event);
+    }
+
+    pub(super) fn tell_service(&self, service: &Arc<Service>, event: &Event<'_>) {
+        let _ = self.node.send(service, message_of(self.id.0, event));
     }
 
     /// Answers a session of `service`.

@@ -28,8 +28,8 @@ const RAW_BYTES: usize = 16 << 20;
 /// How often a held up socket in raw mode looks whether its owner has caught up.
 const RAW_PAUSE: Duration = Duration::from_millis(5);
 
-/// Who takes the bytes of a socket instead of its buffer. Called one call at a time, on an I/O
-/// thread, or (for what had arrived before) on that of whoever attaches it.
+/// Who takes the bytes of a socket instead of its buffer. Called one call at a time, in the task of
+/// the connection, or (for what had arrived before) by whoever attaches it.
 pub trait Consumer: Send {
     /// Bytes have arrived.
     fn on_data(&mut self, socket: &Arc<Socket>, bytes: &[u8]) -> Flow;
@@ -249,16 +249,16 @@ impl Socket {
         let mut inbound = self.lock_inbound();
         let (unread, eof) = {
             let mut current = self.filter.lock().unwrap_or_else(PoisonError::into_inner);
-            *current = Some(filter);
-            self.is_filtered.store(true, Ordering::Release);
-            drop(current);
             let mut state = self.lock();
             if matches!(state.phase, Phase::Closing | Phase::Ended) {
                 return Err(Ended);
             }
+            *current = Some(filter);
+            self.is_filtered.store(true, Ordering::Release);
             let mut unread = Vec::new();
             state.incoming.take_all(&mut unread);
             state.diverted = true;
+            state.flooded = false;
             (unread, state.eof)
         };
         let flow =
@@ -291,15 +291,19 @@ impl Socket {
 
     /// Sends bytes to the owner as a message, and holds the peer up while the owner lags behind.
     fn deliver_raw(self: &Arc<Self>, bytes: &[u8]) -> Flow {
-        self.tell(&Event::Data(bytes));
         let Some(owner) = self.lock().owner.clone() else { return Flow::Continue };
+        self.tell_service(&owner.service, &Event::Data(bytes));
         let lags = |messages: usize, bytes: usize| {
             owner.service.pending() >= messages || owner.service.queued_bytes() >= bytes
         };
-        if !lags(RAW_MESSAGES, RAW_BYTES) || std::mem::replace(&mut self.lock().flooded, true) {
+        if !lags(RAW_MESSAGES, RAW_BYTES) {
             return Flow::Continue;
         }
+        // Before it is marked: whoever takes the mark off resumes.
         self.pause_link();
+        if std::mem::replace(&mut self.lock().flooded, true) {
+            return Flow::Continue;
+        }
         let socket = Arc::clone(self);
         let service = Arc::clone(&owner.service);
         let caught_up = async move {

@@ -93,7 +93,9 @@ impl Incoming {
 
     /// Adds what has arrived.
     pub fn push(&mut self, bytes: &[u8]) {
-        if self.start > 0 && self.bytes.len() + bytes.len() > self.bytes.capacity() {
+        let is_full = self.bytes.len() + bytes.len() > self.bytes.capacity();
+        // Only when at least as much is read as is moved; else a small read costs a large move.
+        if is_full && self.start > 0 && self.start >= self.len() {
             self.bytes.drain(..self.start);
             self.start = 0;
         }

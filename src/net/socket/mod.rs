@@ -18,13 +18,13 @@ pub mod incoming;
 pub mod info;
 mod one;
 mod read;
-
 mod table;
 mod udp;
 mod write;
 
 pub use bound::Poll;
-pub use connect::Allows;
+pub use connect::{Allows, text_of};
+pub use end::message_of;
 pub use inbound::{CLOSE_LINGER, Consumer, Filter};
 pub use incoming::{Separator, Want};
 pub use info::Info;

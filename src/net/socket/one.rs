@@ -257,15 +257,14 @@ impl Socket {
     /// # Errors
     /// When it is closed, or the owner has as many sockets as it may.
     pub fn start(self: &Arc<Self>, owner: Owner, mode: Mode) -> Result<(), StartError> {
-        self.change_owner(&owner)?;
         let (text, unread) = {
             let mut state = self.lock();
             if state.phase != Phase::Open || state.eof && state.incoming.is_empty() {
                 return Err(StartError::Closed);
             }
+            self.change_owner(&mut state, owner)?;
             let text = if state.mode == Mode::Idle { "start" } else { "transfer" };
             state.mode = mode;
-            state.owner = Some(owner);
             state.paused = false;
             state.flooded = false;
             let mut unread = Vec::new();
@@ -292,17 +291,18 @@ impl Socket {
         self.tell(&Event::Connect { port: 0, text: b"start" });
     }
 
-    /// Counts the socket with its new owner.
-    fn change_owner(&self, owner: &Owner) -> Result<(), StartError> {
-        let before = self.lock().owner.as_ref().map(|owner| owner.service.handle);
-        if before == Some(owner.service.handle) {
-            return Ok(());
+    /// Counts the socket with its new owner. All of it under the lock, so that it is counted out
+    /// with the owner that it was counted in with.
+    fn change_owner(&self, state: &mut State, owner: Owner) -> Result<(), StartError> {
+        let before = state.owner.as_ref().map(|owner| owner.service.handle);
+        if before != Some(owner.service.handle) {
+            let Some(sockets) = self.sockets.upgrade() else { return Err(StartError::Closed) };
+            sockets.count_in(&owner).map_err(StartError::TooMany)?;
+            if let Some(before) = before {
+                sockets.count_out(before);
+            }
         }
-        let Some(sockets) = self.sockets.upgrade() else { return Err(StartError::Closed) };
-        sockets.count_in(owner).map_err(StartError::TooMany)?;
-        if let Some(before) = before {
-            sockets.count_out(before);
-        }
+        state.owner = Some(owner);
         Ok(())
     }
 

@@ -140,7 +140,7 @@ impl Socket {
     /// `session` gives to be answered; without one nothing is noted.
     pub fn read(
         self: &Arc<Self>,
-        want: Want,
+        want: &Want,
         into: &mut Vec<u8>,
         session: impl FnOnce() -> Option<Session>,
     ) -> Take {
@@ -155,7 +155,7 @@ impl Socket {
             self.fail(&text);
             return Take::Ended;
         }
-        let take = if state.incoming.take(&want, into) {
+        let take = if state.incoming.take(want, into) {
             Take::Done
         } else if state.is_over() {
             state.incoming.take_all(into);
@@ -164,7 +164,7 @@ impl Socket {
             return Take::Busy(reader.session);
         } else {
             if let Some(session) = session() {
-                state.reader = Some(Reader { want, session, woken: false });
+                state.reader = Some(Reader { want: want.clone(), session, woken: false });
             }
             Take::Wait
         };

@@ -5,14 +5,14 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs as _};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::net::UdpSocket;
 use tokio::sync::Notify;
 
-use super::connect::Allows;
+use super::connect::{Allows, look_up};
 use super::one::{Link, Mode, Owner, Phase, Socket};
 use super::table::{OpenError, Sockets};
 use crate::codec::socket_event::Event;
@@ -122,11 +122,6 @@ impl Sockets {
         });
         Ok(socket)
     }
-}
-
-fn look_up(host: &str, port: u16) -> io::Result<SocketAddr> {
-    let mut found = (host, port).to_socket_addrs()?;
-    found.next().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
 }
 
 impl Udp {

@@ -35,25 +35,25 @@ impl Socket {
             Some(Link::Tcp(stream)) => {
                 self.wrote_at.store(self.node.clock.now(), Ordering::Relaxed);
                 let queued = if self.is_filtered.load(Ordering::Acquire) {
-                    self.write_sealed(stream, bytes, priority)
+                    self.write_sealed(stream, bytes)
                 } else {
                     send(stream, bytes, priority)
                 }?;
-                if queued >= WARNING { self.note_backlog(queued, bytes.len()) } else { Ok(queued) }
+                self.check_backlog(queued, bytes.len())
             }
             Some(Link::Udp(udp)) => udp.send(bytes).map(|()| 0),
-            Some(Link::Bound(bound)) => bound.write(bytes),
+            Some(Link::Bound(bound)) => {
+                self.wrote_at.store(self.node.clock.now(), Ordering::Relaxed);
+                self.check_backlog(bound.write(bytes)?, bytes.len())
+            }
             Some(Link::Listener(_)) => Err(Ended),
             None => self.write_early(bytes),
         }
     }
 
-    fn write_sealed(
-        &self,
-        stream: &Stream,
-        bytes: &[u8],
-        priority: Priority,
-    ) -> Result<usize, Ended> {
+    /// Sealed records have an order of their own and none may overtake another, so there is no
+    /// priority.
+    fn write_sealed(&self, stream: &Stream, bytes: &[u8]) -> Result<usize, Ended> {
         let filter = self.filter.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(session) = &*filter else { return Err(Ended) };
         let mut sealed = Vec::with_capacity(bytes.len() + 64);
@@ -62,8 +62,6 @@ impl Socket {
             self.fail(&text);
             return Err(Ended);
         }
-        // Sealed records have an order of their own; none may overtake another.
-        let _ = priority;
         stream.write(&sealed)
     }
 
@@ -80,6 +78,10 @@ impl Socket {
 
     fn send_limit(&self) -> usize {
         self.sockets.upgrade().map_or(usize::MAX, |sockets| sockets.options.send_limit)
+    }
+
+    fn check_backlog(&self, queued: usize, written: usize) -> Result<usize, Ended> {
+        if queued < WARNING { Ok(queued) } else { self.note_backlog(queued, written) }
     }
 
     /// Much waits to be sent: warns, and gives up at the limit. A single write of any size is
