@@ -130,13 +130,3 @@ fn collect(call: &mut Call) -> NativeResult {
     }
     NOTHING
 }
-
-/// nil and a text.
-fn nil_and(call: &mut Call, text: String) -> NativeResult {
-    let kept = call.vm().error_text.keep(&text);
-    drop(text);
-    call.push_nil();
-    // SAFETY: the buffer belongs to the VM.
-    call.push_bytes(unsafe { &*kept });
-    Ok(Outcome::Values(2))
-}

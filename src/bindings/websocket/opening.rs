@@ -7,7 +7,8 @@ use std::sync::Arc;
 use mlua::ffi;
 
 use super::arguments::{element, headers, limits};
-use super::{Answers, Held, nil_and, push_held};
+use super::{Answers, Held, push_held};
+use crate::bindings::socket::nil_and;
 use crate::net::socket::{Socket, SocketId};
 use crate::vm::native::{Call, NOTHING, NativeResult, Outcome, Raise};
 use crate::websocket::connection::{Opening, Parts};

@@ -2,7 +2,8 @@
 
 use mlua::ffi;
 
-use super::{BINARY, TEXT, connection, nil_and};
+use super::{BINARY, TEXT, connection};
+use crate::bindings::socket::nil_and;
 use crate::vm::native::{Call, NativeResult};
 use crate::websocket::Kind;
 use crate::websocket::connection::SendError;
