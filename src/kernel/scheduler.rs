@@ -354,11 +354,17 @@ impl Scheduler {
             (0..PAUSES).for_each(|_| std::hint::spin_loop());
         }
         self.searching.fetch_sub(1, Ordering::SeqCst);
-        if found.is_some() && (queue.len() > 1 || !self.injector.is_empty()) {
-            // This worker was the one looking; what it leaves behind needs another.
-            self.wake_one();
+        if found.is_some() {
+            self.pass_on(queue);
         }
         found
+    }
+
+    /// Called by a worker that was the one looking: what it leaves behind needs another.
+    fn pass_on(&self, queue: &Queue<Scheduled>) {
+        if queue.len() > 1 || !self.injector.is_empty() {
+            self.wake_one();
+        }
     }
 
     fn steal(&self, seat: usize, queue: &Queue<Scheduled>) -> Option<Scheduled> {
@@ -426,13 +432,13 @@ impl Scheduler {
                 local.driving.set(false);
                 drop(wheel);
                 if !local.queue.is_empty() {
-                    if self.withdraw(seat) {
-                        if local.queue.len() > 1 {
-                            self.wake_one();
-                        }
-                        return;
+                    if !self.withdraw(seat) {
+                        // Somebody has woken this worker for other work, which it will not look
+                        // for now that it has some of its own.
+                        self.searching.fetch_sub(1, Ordering::SeqCst);
                     }
-                    break;
+                    self.pass_on(&local.queue);
+                    return;
                 }
             }
         }

@@ -4,7 +4,7 @@
 //! either side can tell a peer that knows of no handshake.
 //! Invariants: as for requests; and a stream that cannot become a handshake is told from one as
 //! early as its first three bytes.
-//! Not here: what the proofs are and who sends what when (`cluster/handshake.rs`).
+//! Not here: what the proofs are and who sends what when (`cluster/secure/handshake`).
 
 use super::{LENGTH_BYTES, LONGEST_NAME, frame_length, split_frame};
 

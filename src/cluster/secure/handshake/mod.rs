@@ -18,9 +18,6 @@ use crate::codec::cluster::{
     encode_greeting,
 };
 
-/// Fewest bytes of a secret.
-pub const SHORTEST_SECRET: usize = 16;
-
 /// What proofs begin with, by who makes them.
 const LISTENER: &[u8] = b"node cluster: listener\0";
 /// See `LISTENER`.
