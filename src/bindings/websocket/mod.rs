@@ -17,7 +17,7 @@ use std::sync::Arc;
 use mlua::ffi;
 
 use crate::kernel::{self, Message, Node, Session};
-use crate::vm::native::{Call, Entry, NOTHING, NativeResult, Outcome, Raise, register};
+use crate::vm::native::{Call, Entry, NOTHING, NativeResult, Raise, register};
 use crate::websocket::{Connection, Event, close};
 use crate::{native, natives};
 

@@ -106,7 +106,7 @@ fn finish(
 ) -> NativeResult {
     let Some(socket) = socket(call)? else {
         drop(opening);
-        return nil_and(call, "invalid socket".to_owned());
+        return nil_and(call, "invalid socket");
     };
     let early: *const [u8] = call.string(early).unwrap_or_default();
     // SAFETY: the bytes are an argument.

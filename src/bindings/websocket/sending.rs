@@ -44,7 +44,7 @@ pub(super) fn send(call: &mut Call) -> NativeResult {
 fn answer(call: &mut Call, done: Result<(), SendError>) -> NativeResult {
     match done {
         Ok(()) => call.answer_boolean(true),
-        Err(SendError::Closed) => nil_and(call, "the websocket is closed".to_owned()),
+        Err(SendError::Closed) => nil_and(call, "the websocket is closed"),
         Err(SendError::Slow(bytes)) => {
             nil_and(call, format!("the peer is too slow: {bytes} bytes wait for it"))
         }
