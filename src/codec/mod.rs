@@ -1,5 +1,6 @@
 //! Codecs: bytes in, bytes out. They know no Lua, no sockets and no runtime.
 
+pub mod bridge;
 pub mod cluster;
 pub mod http;
 pub mod netpack;
