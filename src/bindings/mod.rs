@@ -1,5 +1,6 @@
 //! Bindings: what scripts see. One file a Lua module; each function converts, calls, converts.
 
+mod bridge;
 mod cluster;
 mod codecache;
 mod core;

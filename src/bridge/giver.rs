@@ -21,6 +21,7 @@ pub struct Giver {
     purse: Purse,
     /// The peer keeps no records: it knows the plain protocol alone.
     plain: bool,
+    cancelled: bool,
     /// What a `store` and a `return` write and remove.
     member: Vec<u8>,
     at: At,
@@ -31,6 +32,8 @@ enum At {
     New,
     /// Found in Redis after a restart.
     Resumed(State),
+    /// Found in Redis, and to be given back.
+    Cancelled,
     Offering,
     /// `take` runs.
     Taking,
@@ -59,6 +62,7 @@ impl Giver {
             record,
             purse,
             plain,
+            cancelled: false,
             member: Vec::new(),
             at: At::New,
         }
@@ -76,11 +80,20 @@ impl Giver {
         Self { at: At::Resumed(state), ..Self::new(uid, id, record, purse, plain) }
     }
 
+    /// A push that was found in Redis, and that a person wants back.
+    pub fn cancel(uid: &[u8], id: &[u8], record: Record, purse: Purse) -> Self {
+        Self { at: At::Cancelled, cancelled: true, ..Self::new(uid, id, record, purse, false) }
+    }
+
     /// What has happened, and what is to be done next.
     pub fn on(&mut self, event: Event) -> Effect {
         match (std::mem::replace(&mut self.at, At::New), event) {
             (At::New, Event::Start) => self.offer(),
             (At::Resumed(state), Event::Start) => self.look_again(state),
+            (At::Cancelled, Event::Start) => {
+                let member = self.record.message(&self.record.command, None, &self.id);
+                self.step(At::Ruling, "return", vec![member.unwrap_or_default()])
+            }
             (At::Offering, Event::Reply(reply)) => self.offered(reply),
             (At::Taking, Event::Taken(pairs)) => self.taken(pairs),
             (At::Taking, Event::Refused(why)) => {
@@ -232,6 +245,8 @@ impl Giver {
             b"accepted" | b"applied" => self.end(self.moved(), "close"),
             b"seen" => done(self.moved()),
             b"taking" => self.take(),
+            // Its giver had closed it: either of the two.
+            b"gone" if self.cancelled => done(Outcome::Elsewhere),
             b"gone" => match (self.record.mode, self.plain) {
                 // It would still be there if it had been accepted.
                 (Mode::Pull, _) => done(Outcome::Returned),
