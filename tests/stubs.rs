@@ -24,6 +24,7 @@ const MODULES: &[(&str, &str, &[&str], &[&str])] = &[
     ("skynet.profile", "profile.rs", &["FUNCTIONS"], &["yield", "yield_co"]),
     ("skynet.socket.tls", "tls/mod.rs", &["FUNCTIONS"], &[]),
     ("skynet.tls.memory", "tls/memory.rs", &["FUNCTIONS"], &[]),
+    ("skynet.redis.client", "redis/mod.rs", &["FUNCTIONS"], &[]),
     ("skynet.require", "require.rs", &["FUNCTIONS"], &["require"]),
     ("skynet.socket", "socket/mod.rs", &["FUNCTIONS"], &[]),
     ("skynet.socketdriver", "socket/driver.rs", &["FUNCTIONS"], &[]),

@@ -12,6 +12,7 @@ mod memory;
 mod netpack;
 mod package;
 mod profile;
+mod redis;
 mod require;
 mod skynet;
 mod skynet_coroutine;

@@ -2,8 +2,10 @@
 
 pub mod bridge;
 pub mod cluster;
+pub mod crc16;
 pub mod http;
 pub mod netpack;
+pub mod resp;
 pub mod seri;
 pub mod socket_event;
 pub mod udp_address;
