@@ -4,10 +4,15 @@
 //!
 //! In each state that can be reached the sum is the same and no transfer is decided twice; from each
 //! state in which nothing is under way, recovery settles all. The machines are those that the node
-//! runs (`src/bridge`); the store does what the script does (`tests/bridge_script.rs` compares them).
+//! runs (`src/bridge`); the store does what the script does (`script.rs` compares them).
 //!
 //! Not here: Redis, processes and time (`tests/bridge_chaos`).
 
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+
+#[path = "../bridge_chaos/resp.rs"]
+mod resp;
+mod script;
 mod store;
 mod world;
 
