@@ -40,7 +40,7 @@ test-long: test
 	LEAK_SERVICES=100000 cargo test --locked --release --test process leaks
 	WEBSOCKET_CHURN=50000 cargo test --locked --release --test process many_connections
 	IDLE_PEERS=10000 cargo test --locked --release --test process idle_connections
-	BRIDGE_FAULTS=3 cargo test --locked --release --test bridge_model
+	BRIDGE_FAULTS=1 cargo test --locked --release --test bridge_model
 	PROPTEST_CASES=20000 cargo test --locked --release --test '*_properties' --test wire --test websocket
 	for round in 1 2 3 4 5; do LEVEL=$(LIKE) tests/lua/run.sh $(NODE) . || exit 1; done
 	$(MAKE) fuzz-long

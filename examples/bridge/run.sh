@@ -7,6 +7,7 @@ node=${1:-$root/node}
 work=$(mktemp -d)
 port=${PORT:-16379}
 trap 'kill $(cat "$work"/*.pid 2>/dev/null) 2>/dev/null; rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM
 
 for game in main fishing; do
   cat >"$work/$game" <<END
