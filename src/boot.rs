@@ -189,6 +189,7 @@ fn tls(settings: &Settings) -> Store {
             certificate: or(&settings.certfile, "./server-cert.pem"),
             key: or(&settings.keyfile, "./server-key.pem"),
         },
+        settings.tls_handshake_timeout,
     )
 }
 

@@ -83,6 +83,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::silent("websocket_accept_unmasked", "false"),
     Key::silent("tcp_nodelay", "true"),
     Key::absent("tls_ca"),
+    Key::silent("tls_handshake_timeout", "10"),
     Key::silent("tls_verify", "true"),
     Key::silent("socket_send_limit", "64"),
     Key::silent("stop_deadline", "10"),

@@ -24,6 +24,9 @@ const SEND_LIMIT: RangeInclusive<u64> = 2..=1 << 20;
 /// Node ids: the top eight bits of an address.
 const HARBORS: RangeInclusive<u64> = 0..=255;
 
+/// Seconds for the handshake of TLS: one tick to one hour.
+const TLS_HANDSHAKE: RangeInclusive<f64> = 0.01..=3_600.0;
+
 /// Seconds that an orderly stop may be given: nothing to one day.
 const STOP_DEADLINE: RangeInclusive<f64> = 0.0..=86_400.0;
 
@@ -87,6 +90,8 @@ pub struct Settings {
     pub keyfile: Option<PathBuf>,
     /// PEM file of those whose certificates are trusted. Absent: the authorities of the system.
     pub tls_ca: Option<PathBuf>,
+    /// How long the handshake of TLS on a socket may take.
+    pub tls_handshake_timeout: Duration,
     /// Whether the certificates of servers are judged.
     pub tls_verify: bool,
     /// Policy file that the config names. Absent: the default file if there is one.
@@ -148,6 +153,7 @@ impl Settings {
             certfile: reader.path("certfile"),
             keyfile: reader.path("keyfile"),
             tls_ca: reader.path("tls_ca"),
+            tls_handshake_timeout: reader.seconds("tls_handshake_timeout", &TLS_HANDSHAKE)?,
             tls_verify: reader.boolean("tls_verify")?,
             sandbox: reader.sandbox(warnings),
             stop_deadline: reader.seconds("stop_deadline", &STOP_DEADLINE)?,
@@ -334,6 +340,7 @@ mod tests {
             certfile: None,
             keyfile: None,
             tls_ca: None,
+            tls_handshake_timeout: Duration::from_secs(10),
             tls_verify: true,
             sandbox: None,
             stop_deadline: Duration::from_secs(10),

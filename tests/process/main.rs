@@ -5,12 +5,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
+mod browser;
 mod cluster;
 mod daemon;
 mod leaks;
 mod library;
 mod logs;
 mod page;
+mod refusals;
 mod scripts;
 mod secured;
 mod sockets;
