@@ -11,6 +11,7 @@ mod daemon;
 mod leaks;
 mod library;
 mod logs;
+mod lookups;
 mod page;
 mod refusals;
 mod scripts;

@@ -145,11 +145,7 @@ fn server(call: &mut Call) -> NativeResult {
     begin(call, session, limit)
 }
 
-fn begin(
-    call: &mut Call,
-    session: Result<tls::Session, String>,
-    limit: Duration,
-) -> NativeResult {
+fn begin(call: &mut Call, session: Result<tls::Session, String>, limit: Duration) -> NativeResult {
     let socket = own_socket(call, 1)?;
     let runtime = call.vm().shared.io.handle();
     let begun = session.and_then(|session| match runtime {

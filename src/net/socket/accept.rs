@@ -14,7 +14,6 @@ use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use super::connect::look_up;
 use super::inbound::SocketReceiver;
 use super::one::{Link, Mode, Owner, Phase, Socket};
 use super::table::{OpenError, Sockets};
@@ -35,8 +34,7 @@ pub(super) struct Listener {
 }
 
 impl Sockets {
-    /// Listens on `host` (empty for all addresses) and `port` (0 for a free one). A host name is
-    /// looked up by the calling thread; it is a number in all but rare cases.
+    /// Listens at `address`, whose port is 0 for a free one.
     ///
     /// # Errors
     /// When the policy refuses the address, the system does, or there are too many sockets.
@@ -45,13 +43,11 @@ impl Sockets {
         node: &Arc<Node>,
         owner: Owner,
         mode: Mode,
-        (host, port): (&str, u16),
+        address: SocketAddr,
         backlog: i32,
         allows: &dyn Fn(SocketAddr) -> bool,
     ) -> Result<Arc<Socket>, OpenError> {
         let runtime = self.runtime()?;
-        let host = if host.is_empty() { "0.0.0.0" } else { host };
-        let address = look_up(host, port)?;
         if !allows(address) {
             return Err(OpenError::Refused(address));
         }
