@@ -7,6 +7,7 @@
 
 mod cluster;
 mod daemon;
+mod formats;
 mod leaks;
 mod library;
 mod logs;
