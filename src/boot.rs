@@ -24,7 +24,9 @@ use crate::process;
 use crate::sandbox::{self, Protected, Sandbox};
 use crate::vm::actor::LuaActor;
 use crate::vm::cache::Cache;
+use crate::vm::identifiers::Identifiers;
 use crate::vm::interrupt;
+use crate::vm::schemas::Shelf;
 use crate::vm::state::{Paths, Shared};
 use crate::websocket;
 
@@ -140,6 +142,8 @@ fn factories(
             websocket::Deadlines::new(Arc::clone(&io)),
             websocket_limits(&config.settings),
         ),
+        identifiers: Identifiers::new(),
+        schemas: Shelf::default(),
         tls: tls(&config.settings),
         io,
         library: &BUILTIN,

@@ -18,11 +18,15 @@ include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
 /// Native modules by name.
 const NATIVE: &[(&str, ffi::lua_CFunction)] = &[
+    ("bson", super::bson::open),
+    ("md5", super::md5::open),
+    ("md5.core", super::md5::open_core),
     ("skynet", super::skynet::open),
     ("skynet.cluster.network", super::cluster::open),
     ("skynet.codecache", super::codecache::open),
     ("skynet.core", super::core::open),
     ("skynet.coroutine", super::skynet_coroutine::open),
+    ("skynet.crypt", super::crypt::open),
     ("skynet.http.codec", super::http::open),
     ("skynet.internal", super::internal::open),
     ("skynet.memory", super::memory::open),
@@ -33,7 +37,9 @@ const NATIVE: &[(&str, ffi::lua_CFunction)] = &[
     ("skynet.require", super::require::open),
     ("skynet.socket", super::socket::open),
     ("skynet.socketdriver", super::socket::driver::open),
+    ("skynet.sproto", super::sproto::open_compiler),
     ("skynet.websocket", super::websocket::open),
+    ("sproto.core", super::sproto::open),
 ];
 
 /// Standard libraries by name; the others are opened late (`standard/late.rs`).

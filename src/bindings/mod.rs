@@ -1,12 +1,16 @@
 //! Bindings: what scripts see. One file a Lua module; each function converts, calls, converts.
 
+mod bson;
+mod bytes;
 mod cluster;
 mod codecache;
 mod core;
 mod coroutine;
+mod crypt;
 mod http;
 mod internal;
 mod library;
+mod md5;
 mod memory;
 mod netpack;
 mod package;
@@ -15,6 +19,7 @@ mod require;
 mod skynet;
 mod skynet_coroutine;
 mod socket;
+mod sproto;
 mod standard;
 mod tls;
 mod websocket;

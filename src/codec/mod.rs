@@ -1,8 +1,12 @@
 //! Codecs: bytes in, bytes out. They know no Lua, no sockets and no runtime.
 
+pub mod bson;
 pub mod cluster;
+pub mod crypt;
 pub mod http;
+pub mod md5;
 pub mod netpack;
 pub mod seri;
 pub mod socket_event;
+pub mod sproto;
 pub mod udp_address;

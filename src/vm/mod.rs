@@ -9,6 +9,7 @@ pub mod arena;
 pub mod cache;
 pub mod call;
 pub mod dispatch;
+pub mod identifiers;
 pub mod interrupt;
 pub mod layout;
 pub mod loader;
@@ -18,6 +19,7 @@ pub mod profile;
 pub mod protocol;
 pub mod request;
 pub mod resume;
+pub mod schemas;
 pub mod seri;
 pub mod session;
 pub mod sockets;
@@ -207,6 +209,8 @@ pub struct Vm {
     pub late: [c_int; LATE_LIBRARIES],
     /// Its sockets.
     pub sockets: sockets::Pool,
+    /// Its schemas of sproto.
+    pub schemas: schemas::Schemas,
     /// State of tracing.
     pub trace: Trace,
     /// A chunk being loaded, held here so that a raise does not lose it.

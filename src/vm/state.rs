@@ -44,6 +44,10 @@ pub struct Shared {
     pub sockets: Arc<Sockets>,
     /// Time limits of WebSocket connections, and what they may take unless a script says.
     pub websockets: (Arc<websocket::Deadlines>, websocket::Limits),
+    /// Numbers that are given once.
+    pub identifiers: super::identifiers::Identifiers,
+    /// Schemas of sproto.
+    pub schemas: super::schemas::Shelf,
     /// Certificates and whom to trust.
     pub tls: Store,
     /// Where scripts and modules are found.
@@ -188,6 +192,7 @@ impl VmPointer {
             profiling: false,
             late: [NO_REFERENCE; LATE_LIBRARIES],
             sockets: super::sockets::Pool::default(),
+            schemas: super::schemas::Schemas::default(),
             trace: Trace::default(),
             loading: None,
             routes: std::array::from_fn(|_| None),

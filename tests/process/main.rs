@@ -8,6 +8,7 @@
 mod browser;
 mod cluster;
 mod daemon;
+mod formats;
 mod leaks;
 mod library;
 mod logs;
