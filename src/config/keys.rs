@@ -84,6 +84,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::silent("tcp_nodelay", "true"),
     Key::absent("tls_ca"),
     Key::silent("tls_verify", "true"),
+    Key::silent("shared_limit", "8192"),
     Key::silent("socket_send_limit", "64"),
     Key::silent("stop_deadline", "10"),
     Key::silent("endless_warning", "5"),
