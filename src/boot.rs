@@ -22,6 +22,7 @@ use crate::net::socket::{SocketOptions, Sockets};
 use crate::net::tls::{CertificateFiles, ClientOptions, Roots, Store};
 use crate::process;
 use crate::sandbox::{self, Protected, Sandbox};
+use crate::shared;
 use crate::vm::actor::LuaActor;
 use crate::vm::cache::Cache;
 use crate::vm::identifiers::Identifiers;
@@ -131,7 +132,7 @@ fn factories(
         nodelay: config.settings.tcp_nodelay,
         send_limit: config.settings.socket_send_limit,
     };
-    let shared = Arc::new(Shared {
+    let services = Arc::new(Shared {
         cache: Cache::new(),
         arenas: Arc::default(),
         sandbox,
@@ -145,12 +146,13 @@ fn factories(
         identifiers: Identifiers::new(),
         schemas: Shelf::default(),
         tls: tls(&config.settings),
+        data: shared::Store::new(config.settings.shared_limit),
         io,
         library: &BUILTIN,
     });
     let lua: Factory = Box::new(move |node, service, arguments| {
         Ok(Launch {
-            actor: Box::new(LuaActor::new(node, service, &shared, arguments)),
+            actor: Box::new(LuaActor::new(node, service, &services, arguments)),
             first: Some(Message::empty(None, Session::NONE, Kind::TEXT)),
         })
     });

@@ -32,6 +32,10 @@ const NATIVE: &[(&str, ffi::lua_CFunction)] = &[
     ("skynet.memory", super::memory::open),
     ("skynet.netpack", super::netpack::open),
     ("skynet.profile", super::profile::open),
+    ("skynet.datasheet.core", super::shared::sheet::open),
+    ("skynet.shared", super::shared::open),
+    ("skynet.sharedata.core", super::shared::core::open),
+    ("skynet.stm", super::shared::stm::open),
     ("skynet.socket.tls", super::tls::open),
     ("skynet.tls.memory", super::tls::memory::open),
     ("skynet.require", super::require::open),
@@ -63,6 +67,7 @@ impl Library for Builtin {
             super::package::install(state);
             super::require::install(state);
             super::standard::install(state);
+            super::shared::raw::install(state);
         }
     }
 

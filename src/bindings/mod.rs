@@ -16,6 +16,7 @@ mod netpack;
 mod package;
 mod profile;
 mod require;
+mod shared;
 mod skynet;
 mod skynet_coroutine;
 mod socket;

@@ -85,6 +85,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::absent("tls_ca"),
     Key::silent("tls_handshake_timeout", "10"),
     Key::silent("tls_verify", "true"),
+    Key::silent("shared_limit", "8192"),
     Key::silent("socket_send_limit", "64"),
     Key::silent("stop_deadline", "10"),
     Key::silent("endless_warning", "5"),

@@ -21,6 +21,9 @@ const THREADS: RangeInclusive<u64> = 1..=1024;
 /// MiB that may wait to be sent on one socket: from what a warning needs to what fits no machine.
 const SEND_LIMIT: RangeInclusive<u64> = 2..=1 << 20;
 
+/// MiB of shared tables: from one small one to what fits no machine.
+const SHARED: RangeInclusive<u64> = 1..=1 << 20;
+
 /// Node ids: the top eight bits of an address.
 const HARBORS: RangeInclusive<u64> = 0..=255;
 
@@ -40,6 +43,8 @@ pub struct Settings {
     pub thread: usize,
     /// Whether small writes on TCP go out at once.
     pub tcp_nodelay: bool,
+    /// Bytes that all shared tables of the node may take together.
+    pub shared_limit: usize,
     /// Bytes that may wait to be sent on one socket.
     pub socket_send_limit: usize,
     /// Id of this node, placed in the top eight bits of its addresses; 0 is a node on its own.
@@ -128,6 +133,7 @@ impl Settings {
         let settings = Self {
             thread: reader.integer("thread", &THREADS)?,
             tcp_nodelay: reader.boolean("tcp_nodelay")?,
+            shared_limit: reader.integer::<usize>("shared_limit", &SHARED)? << 20,
             socket_send_limit: reader.integer::<usize>("socket_send_limit", &SEND_LIMIT)? << 20,
             harbor: reader.integer("harbor", &HARBORS)?,
             bootstrap: reader.words("bootstrap")?,
@@ -298,6 +304,7 @@ mod tests {
         let expected = Settings {
             thread: 8,
             tcp_nodelay: true,
+            shared_limit: 8192 << 20,
             socket_send_limit: 64 << 20,
             harbor: 1,
             bootstrap: "snlua bootstrap".to_owned(),

@@ -94,6 +94,9 @@ impl VmPointer {
         vm.service.stats.memory.store(memory, std::sync::atomic::Ordering::Relaxed);
         vm.taken = 0;
         vm.turn_began = None;
+        if !vm.pins.is_empty() {
+            vm.release_pins();
+        }
     }
 
     /// Gives the current message to the thread that waits for it, or to a handler.

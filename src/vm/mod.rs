@@ -37,6 +37,7 @@ use mlua::ffi;
 use crate::kernel::stamp::Stamp;
 use crate::kernel::{Handle, Head, Kind, Message, Node, Payload, SendError, Service, Session};
 use crate::sandbox::Policy;
+use crate::shared::Held;
 use allocator::Allocator;
 use native::TextBuffer;
 use protocol::Protocols;
@@ -215,6 +216,8 @@ pub struct Vm {
     pub trace: Trace,
     /// A chunk being loaded, held here so that a raise does not lose it.
     pub(crate) loading: Option<loader::Loading>,
+    /// Shared trees that are held until the end of the turn (`bindings::shared`).
+    pub pins: Vec<*mut Option<Arc<Held>>>,
     routes: [Option<Arc<Service>>; ROUTES],
 }
 
@@ -354,6 +357,15 @@ impl Vm {
         let payload = self.blocks.remove(&(pointer as usize))?;
         self.block_bytes -= payload.len();
         Some(payload)
+    }
+
+    /// Lets go of the shared trees: whoever looks next sees the latest version.
+    #[cold]
+    pub fn release_pins(&mut self) {
+        for tree in self.pins.drain(..) {
+            // SAFETY: the place lies in a userdata, which takes it out of the list when it ends.
+            drop(unsafe { (*tree).take() });
+        }
     }
 
     /// Own handle.

@@ -24,8 +24,9 @@ use crate::cluster::Cluster;
 use crate::kernel::{Node, Service};
 use crate::net::Io;
 use crate::net::socket::Sockets;
-use crate::net::tls::Store;
+use crate::net::tls;
 use crate::sandbox::{Policy, Protected, Sandbox};
+use crate::shared::Store;
 use crate::websocket;
 
 /// What all Lua services of a node have in common.
@@ -49,7 +50,9 @@ pub struct Shared {
     /// Schemas of sproto.
     pub schemas: super::schemas::Shelf,
     /// Certificates and whom to trust.
-    pub tls: Store,
+    pub tls: tls::Store,
+    /// What services share.
+    pub data: Store,
     /// Where scripts and modules are found.
     pub paths: Paths,
     /// The modules that are built in.
@@ -195,6 +198,7 @@ impl VmPointer {
             schemas: super::schemas::Schemas::default(),
             trace: Trace::default(),
             loading: None,
+            pins: Vec::new(),
             routes: std::array::from_fn(|_| None),
         });
         let pointer = Self(NonNull::from(Box::leak(vm)));
