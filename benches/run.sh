@@ -13,7 +13,7 @@ rounds=${ROUNDS:-5}
 # Echo servers, with the port of each; clients/loadgen.c is their peer. Beside the rate they give
 # the processor time of the node a message, as NAME_cpu.
 declare -A ports=([socket_line]=18701 [socket_echo]=18702 [websocket_echo]=18703 [websocket_echo_nodelay]=18703 [websocket_echo_4k]=18703)
-plain="call_pingpong call_concurrent call_many send_flood send_burst call_payload ring yield spawn timers start_time socket_line socket_echo websocket_echo websocket_echo_nodelay websocket_echo_4k gate_echo cluster_call"
+plain="call_pingpong call_concurrent call_many send_flood send_burst call_payload ring yield spawn timers start_time socket_line socket_echo websocket_echo websocket_echo_nodelay websocket_echo_4k gate_echo cluster_call formats"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 echo 'server = "127.0.0.1:18710"' >"$work/clustername.lua"

@@ -26,9 +26,9 @@ struct Walk {
 
 /// `encode(table)`: a document.
 pub(super) fn encode(call: &mut Call) -> NativeResult {
-    call.check_type(1, ffi::LUA_TTABLE)?;
     // SAFETY: shortening the native's own frame.
     unsafe { ffi::lua_settop(call.state(), 1) };
+    call.check_type(1, ffi::LUA_TTABLE)?;
     whole(call, |walk, call| {
         if has_metafield(call, c"__pairs") {
             walk.pairs_of_metamethod(call, 0)

@@ -42,7 +42,7 @@ encoded("list of lists", { { 1 }, { 2, { 3 } } })
 encoded("empty table", {})
 encoded("table", { inner = { deeper = "x" } })
 encoded("with __len", setmetatable({}, { __len = function() return 3 end, __index = function(_, i) return i * 2 end }))
-encoded("with __pairs", setmetatable({}, {
+add("encode with __pairs", function() return tostring(bson.encode { v = setmetatable({}, {
   __pairs = function()
     return function(_, key)
       if not key then
@@ -52,7 +52,7 @@ encoded("with __pairs", setmetatable({}, {
       end
     end
   end,
-}))
+}) }) end)
 encoded("document", bson.encode { nested = "document" })
 local long = {}
 for i = 1, 1234 do
