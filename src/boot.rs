@@ -145,6 +145,7 @@ fn factories(
         ),
         identifiers: Identifiers::new(),
         schemas: Shelf::default(),
+        redis_limits: (config.settings.redis_reply_limit, config.settings.socket_send_limit),
         tls: tls(&config.settings),
         data: shared::Store::new(config.settings.shared_limit),
         io,

@@ -15,6 +15,7 @@ mod memory;
 mod netpack;
 mod package;
 mod profile;
+mod redis;
 mod require;
 mod shared;
 mod skynet;

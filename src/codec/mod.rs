@@ -2,10 +2,12 @@
 
 pub mod bson;
 pub mod cluster;
+pub mod crc16;
 pub mod crypt;
 pub mod http;
 pub mod md5;
 pub mod netpack;
+pub mod resp;
 pub mod seri;
 pub mod socket_event;
 pub mod sproto;

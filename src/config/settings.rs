@@ -24,6 +24,9 @@ const SEND_LIMIT: RangeInclusive<u64> = 2..=1 << 20;
 /// MiB of shared tables: from one small one to what fits no machine.
 const SHARED: RangeInclusive<u64> = 1..=1 << 20;
 
+/// MiB of a reply of Redis: up to what a Lua string can be here.
+const REDIS_REPLY: RangeInclusive<u64> = 1..=1 << 20;
+
 /// Node ids: the top eight bits of an address.
 const HARBORS: RangeInclusive<u64> = 0..=255;
 
@@ -47,6 +50,8 @@ pub struct Settings {
     pub shared_limit: usize,
     /// Bytes that may wait to be sent on one socket.
     pub socket_send_limit: usize,
+    /// Bytes of a reply of Redis.
+    pub redis_reply_limit: usize,
     /// Id of this node, placed in the top eight bits of its addresses; 0 is a node on its own.
     pub harbor: u8,
     /// First service: the kind of service, then its arguments.
@@ -135,6 +140,7 @@ impl Settings {
             tcp_nodelay: reader.boolean("tcp_nodelay")?,
             shared_limit: reader.integer::<usize>("shared_limit", &SHARED)? << 20,
             socket_send_limit: reader.integer::<usize>("socket_send_limit", &SEND_LIMIT)? << 20,
+            redis_reply_limit: reader.integer::<usize>("redis_reply_limit", &REDIS_REPLY)? << 20,
             harbor: reader.integer("harbor", &HARBORS)?,
             bootstrap: reader.words("bootstrap")?,
             daemon: reader.path("daemon"),
@@ -306,6 +312,7 @@ mod tests {
             tcp_nodelay: true,
             shared_limit: 8192 << 20,
             socket_send_limit: 64 << 20,
+            redis_reply_limit: 512 << 20,
             harbor: 1,
             bootstrap: "snlua bootstrap".to_owned(),
             daemon: None,

@@ -8,6 +8,7 @@
 pub mod address;
 pub mod chunk;
 mod complaints;
+mod half;
 pub mod io;
 pub mod outgoing;
 mod pump;

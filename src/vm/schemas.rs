@@ -126,8 +126,7 @@ impl Schemas {
     }
 
     fn insert(&mut self, handle: Handle, schema: Arc<Schema>, charged: usize) {
-        let known =
-            Known { schema, names: NO_REFERENCE, users: 0, is_deleted: false, charged };
+        let known = Known { schema, names: NO_REFERENCE, users: 0, is_deleted: false, charged };
         self.0.insert(handle.number(), Box::new(known));
     }
 

@@ -49,6 +49,8 @@ pub struct Shared {
     pub identifiers: super::identifiers::Identifiers,
     /// Schemas of sproto.
     pub schemas: super::schemas::Shelf,
+    /// Most bytes of a reply of Redis, and most that wait to be written to it.
+    pub redis_limits: (usize, usize),
     /// Certificates and whom to trust.
     pub tls: tls::Store,
     /// What services share.
@@ -178,6 +180,7 @@ impl VmPointer {
             listing: Vec::new(),
             timers: 0,
             taken: 0,
+            at_turn_end: Vec::new(),
             turn_began: None,
             references: References {
                 tokens: NO_REFERENCE,

@@ -14,6 +14,7 @@ mod library;
 mod logs;
 mod lookups;
 mod page;
+mod redis;
 mod refusals;
 mod scripts;
 mod secured;

@@ -237,10 +237,7 @@ fn new_value(call: &mut Call, kind: Kind) -> Result<[u8; 12], Raise> {
                 }
                 _ => {
                     let number = kind.number();
-                    return Err(fail(
-                        call,
-                        format_args!("Type mismatch, need bson type {number}"),
-                    ));
+                    return Err(fail(call, format_args!("Type mismatch, need bson type {number}")));
                 }
             }
         }

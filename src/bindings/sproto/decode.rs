@@ -10,7 +10,9 @@ use super::handle::{Use, handle};
 use super::input;
 use crate::bindings::bytes::fail;
 use crate::codec::sproto::DEPTH;
-use crate::codec::sproto::reader::{Fields, Item, Malformed, Numbers, count, number, numbers, split};
+use crate::codec::sproto::reader::{
+    Fields, Item, Malformed, Numbers, count, number, numbers, split,
+};
 use crate::codec::sproto::schema::{Field, Kind, Shape, Type};
 use crate::vm::native::{Call, NOTHING, NativeResult, Outcome, Raise};
 
@@ -318,7 +320,8 @@ fn put_pair(
     whole(call, used, described, element, Sink::Values(key), depth)?;
     for (index, what) in [(key, "key"), (key + 1, "value")] {
         if call.kind(index) == ffi::LUA_TNIL {
-            let name = String::from_utf8_lossy(&used.schema.names[field.name as usize]).into_owned();
+            let name =
+                String::from_utf8_lossy(&used.schema.names[field.name as usize]).into_owned();
             return Err(fail(call, format_args!("Can't find {what} field in [{name}]")).into());
         }
     }

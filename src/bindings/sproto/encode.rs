@@ -246,9 +246,12 @@ impl Walk<'_> {
             if !is_walked && call.peek(table) != Peek::Table {
                 let kind = call.type_name(-1);
                 let (name, field) = self.names(described, field);
-                return Err(fail(call, format_args!(
-                    "{name}.{field}(1) should be a table or an userdata with metamethods (Is a {kind})"
-                )));
+                return Err(fail(
+                    call,
+                    format_args!(
+                        "{name}.{field}(1) should be a table or an userdata with metamethods (Is a {kind})"
+                    ),
+                ));
             }
         }
         if field.shape != Shape::List {

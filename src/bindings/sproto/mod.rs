@@ -61,10 +61,8 @@ pub(super) unsafe extern "C-unwind" fn open_compiler(state: *mut ffi::lua_State)
 /// The bytes at `index`: a string, or a pointer with its size behind it. They are good until Lua
 /// runs.
 fn input<'a>(call: &mut Call, index: c_int) -> Result<&'a [u8], Raise> {
-    if !matches!(
-        call.kind(index),
-        ffi::LUA_TSTRING | ffi::LUA_TUSERDATA | ffi::LUA_TLIGHTUSERDATA
-    ) {
+    if !matches!(call.kind(index), ffi::LUA_TSTRING | ffi::LUA_TUSERDATA | ffi::LUA_TLIGHTUSERDATA)
+    {
         return Err(call.argument(index, format_args!("Need a string or userdata")));
     }
     let bytes = address::view(call, index)?;

@@ -263,8 +263,10 @@ mod tests {
         assert_eq!(read(b"\x07\0\0\0\x06\0\0"), Err(Invalid::Kind(6)));
         assert_eq!(read(b"\x0b\0\0\0\x02\0\0\0\0\0\0"), Err(Invalid::Length(0)));
         assert_eq!(read(b"\x0b\0\0\0\x02\0\xff\xff\xff\xff\0"), Err(Invalid::Length(-1)));
-        assert_eq!(read(b"\x0b\0\0\0\x03\0\xff\xff\xff\x7f\0").err().map(|e| e.to_string()),
-            Some("Invalid bson block (0:2147483643)".to_owned()));
+        assert_eq!(
+            read(b"\x0b\0\0\0\x03\0\xff\xff\xff\x7f\0").err().map(|e| e.to_string()),
+            Some("Invalid bson block (0:2147483643)".to_owned())
+        );
     }
 
     #[test]
