@@ -2,6 +2,7 @@
 
 pub mod bindings;
 pub mod boot;
+pub mod bridge;
 pub mod cli;
 pub mod cluster;
 pub mod codec;

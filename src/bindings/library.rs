@@ -21,6 +21,7 @@ const NATIVE: &[(&str, ffi::lua_CFunction)] = &[
     ("bson", super::bson::open),
     ("md5", super::md5::open),
     ("md5.core", super::md5::open_core),
+    ("bridge.core", super::bridge::open),
     ("skynet", super::skynet::open),
     ("skynet.cluster.network", super::cluster::open),
     ("skynet.codecache", super::codecache::open),

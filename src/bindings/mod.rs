@@ -2,6 +2,7 @@
 
 mod bson;
 mod bytes;
+mod bridge;
 mod cluster;
 mod codecache;
 mod core;

@@ -25,6 +25,7 @@ const LAYERS: &[(&str, Imports)] = &[
     ("error", Only(&[])),
     ("codec", Only(&["error"])),
     ("kernel", Only(&["error"])),
+    ("bridge", Only(&["codec", "error"])),
     ("config", Only(&["error"])),
     ("sandbox", Only(&["error"])),
     ("process", Only(&["error"])),
