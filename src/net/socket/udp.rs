@@ -236,7 +236,7 @@ impl Socket {
     pub fn send_to(&self, target: SocketAddr, bytes: &[u8]) -> Result<(), Ended> {
         match self.link.get() {
             Some(Link::Udp(udp)) => {
-                self.wrote_at.store(self.node.clock.now(), Ordering::Relaxed);
+                self.note_write();
                 udp.send_to(target, bytes)
             }
             _ => Err(Ended),
