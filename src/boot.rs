@@ -24,7 +24,9 @@ use crate::process;
 use crate::sandbox::{self, Protected, Sandbox};
 use crate::vm::actor::LuaActor;
 use crate::vm::cache::Cache;
+use crate::vm::channels::Channels;
 use crate::vm::interrupt;
+use crate::vm::packages::Packages;
 use crate::vm::state::{Paths, Shared};
 use crate::websocket;
 
@@ -141,6 +143,8 @@ fn factories(
             websocket_limits(&config.settings),
         ),
         tls: tls(&config.settings),
+        channels: Channels::default(),
+        packages: Packages::default(),
         io,
         library: &BUILTIN,
     });
@@ -227,6 +231,7 @@ fn paths(config: &Config) -> Paths {
         lua_cpath: settings.lua_cpath.as_bytes().to_vec(),
         names_lua_cpath: settings.lua_cpath_named,
         preload: settings.preload.as_deref().map(bytes),
+        compat51: settings.compat51,
         loader: own_loader.then(|| bytes(&settings.lualoader)),
         protected: protected(config, &working_directory),
         working_directory,

@@ -17,9 +17,11 @@ const MODULES: &[(&str, &str, &[&str], &[&str])] = &[
     ("skynet.core", "core.rs", &["FUNCTIONS"], &[]),
     // `running` and `isyieldable` are Lua's own.
     ("skynet.coroutine", "skynet_coroutine.rs", &["SKYNET"], &["isyieldable", "running", "yield"]),
+    ("skynet.debugchannel", "debugchannel.rs", &["FUNCTIONS"], &[]),
     ("skynet.http.codec", "http.rs", &["FUNCTIONS"], &[]),
     ("skynet.internal", "internal.rs", &["FUNCTIONS"], &[]),
     ("skynet.memory", "memory.rs", &["FUNCTIONS"], &[]),
+    ("skynet.multicast.core", "multicast.rs", &["FUNCTIONS"], &[]),
     ("skynet.netpack", "netpack.rs", &["FUNCTIONS"], &[]),
     ("skynet.profile", "profile.rs", &["FUNCTIONS"], &["yield", "yield_co"]),
     ("skynet.socket.tls", "tls/mod.rs", &["FUNCTIONS"], &[]),

@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 mod cluster;
+mod compatible;
+mod console;
 mod daemon;
 mod leaks;
 mod library;
