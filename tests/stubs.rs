@@ -21,9 +21,11 @@ const MODULES: &[(&str, &str, &[&str], &[&str])] = &[
     // `running` and `isyieldable` are Lua's own.
     ("skynet.coroutine", "skynet_coroutine.rs", &["SKYNET"], &["isyieldable", "running", "yield"]),
     ("skynet.crypt", "crypt.rs", &["FUNCTIONS"], &[]),
+    ("skynet.debugchannel", "debugchannel.rs", &["FUNCTIONS"], &[]),
     ("skynet.http.codec", "http.rs", &["FUNCTIONS"], &[]),
     ("skynet.internal", "internal.rs", &["FUNCTIONS"], &[]),
     ("skynet.memory", "memory.rs", &["FUNCTIONS"], &[]),
+    ("skynet.multicast.core", "multicast.rs", &["FUNCTIONS"], &[]),
     ("skynet.netpack", "netpack.rs", &["FUNCTIONS"], &[]),
     ("skynet.profile", "profile.rs", &["FUNCTIONS"], &["yield", "yield_co"]),
     ("skynet.datasheet.core", "shared/sheet.rs", &["FUNCTIONS"], &[]),

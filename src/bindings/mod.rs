@@ -1,18 +1,20 @@
 //! Bindings: what scripts see. One file a Lua module; each function converts, calls, converts.
 
+mod bridge;
 mod bson;
 mod bytes;
-mod bridge;
 mod cluster;
 mod codecache;
 mod core;
 mod coroutine;
 mod crypt;
+mod debugchannel;
 mod http;
 mod internal;
 mod library;
 mod md5;
 mod memory;
+mod multicast;
 mod netpack;
 mod package;
 mod profile;

@@ -1,7 +1,7 @@
 //! Codecs: bytes in, bytes out. They know no Lua, no sockets and no runtime.
 
-pub mod bson;
 pub mod bridge;
+pub mod bson;
 pub mod cluster;
 pub mod crc16;
 pub mod crypt;

@@ -81,6 +81,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::silent("websocket_close_timeout", "5"),
     Key::silent("websocket_ping", "60"),
     Key::silent("websocket_accept_unmasked", "false"),
+    Key::silent("compat51", "false"),
     Key::silent("tcp_nodelay", "true"),
     Key::absent("tls_ca"),
     Key::silent("tls_handshake_timeout", "10"),

@@ -76,6 +76,8 @@ pub struct Settings {
     pub lua_cpath_named: bool,
     /// Lua file that each service runs before its own.
     pub preload: Option<PathBuf>,
+    /// Whether scripts have what Lua 5.1 had.
+    pub compat51: bool,
     /// The service that bootstrap launches last, with its arguments.
     pub start: String,
     /// Where the files of snax services are.
@@ -153,6 +155,7 @@ impl Settings {
             lua_cpath: SearchPath(reader.bytes("lua_cpath")),
             lua_cpath_named: reader.optional("lua_cpath").is_some(),
             preload: reader.path("preload"),
+            compat51: reader.boolean("compat51")?,
             start: reader.words("start")?,
             snax: reader.optional("snax").map(SearchPath),
             logpath: reader.path("logpath"),
@@ -325,6 +328,7 @@ mod tests {
             lua_cpath: SearchPath(b"./luaclib/?.so".to_vec()),
             lua_cpath_named: false,
             preload: None,
+            compat51: false,
             start: "main".to_owned(),
             snax: None,
             logpath: None,

@@ -8,6 +8,7 @@ pub mod allocator;
 pub mod arena;
 pub mod cache;
 pub mod call;
+pub mod channels;
 pub mod dispatch;
 pub mod identifiers;
 pub mod interrupt;
@@ -15,7 +16,9 @@ pub mod layout;
 pub mod loader;
 pub mod modules;
 pub mod native;
+pub mod packages;
 pub mod profile;
+pub mod project;
 pub mod protocol;
 pub mod request;
 pub mod resume;
@@ -162,6 +165,8 @@ pub struct Vm {
     /// Set by a native that yields on behalf of the framework, so that a script's own
     /// `coroutine.yield` can be told apart.
     pub suspended: bool,
+    /// A hook has stopped the running thread; its call is still to be mended.
+    pub stopped: bool,
     /// Coroutines being resumed from where no yield can pass (a metamethod, a sort).
     pub blocked_resumers: usize,
     /// Coroutines of the script that the framework has suspended, at least.

@@ -13,7 +13,9 @@ use mlua::ffi;
 use super::allocator::Allocator;
 use super::arena::ArenaPool;
 use super::cache::Cache;
+use super::channels::Channels;
 use super::native::TextBuffer;
+use super::packages::Packages;
 use super::protocol::Protocols;
 use super::session::{NO_REFERENCE, Responses, Sessions, Trace};
 use super::thread::Threads;
@@ -55,6 +57,10 @@ pub struct Shared {
     pub tls: tls::Store,
     /// What services share.
     pub data: Store,
+    /// Channels of services that are being debugged.
+    pub channels: Channels,
+    /// Packages that services hold by number.
+    pub packages: Packages,
     /// Where scripts and modules are found.
     pub paths: Paths,
     /// The modules that are built in.
@@ -74,6 +80,8 @@ pub struct Paths {
     pub names_lua_cpath: bool,
     /// A file that runs in each service before its script.
     pub preload: Option<Vec<u8>>,
+    /// Scripts have what Lua 5.1 had.
+    pub compat51: bool,
     /// A loader of the project's own.
     pub loader: Option<Vec<u8>>,
     /// The folder against which the sandbox judges relative paths.
@@ -160,6 +168,7 @@ impl VmPointer {
             starting: None,
             wake: Wake::Answer,
             suspended: false,
+            stopped: false,
             blocked_resumers: 0,
             blocked_coroutines: 0,
             resume_depth: 0,

@@ -7,6 +7,8 @@
 
 mod browser;
 mod cluster;
+mod compatible;
+mod console;
 mod daemon;
 mod formats;
 mod leaks;
