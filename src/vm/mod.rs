@@ -44,7 +44,7 @@ use crate::shared::Held;
 use allocator::Allocator;
 use native::TextBuffer;
 use protocol::Protocols;
-use session::{Responses, Sessions, Trace};
+use session::{CallsByName, Responses, Sessions, Trace};
 use state::Shared;
 use thread::{ThreadId, Threads, Waiting};
 
@@ -152,6 +152,8 @@ pub struct Vm {
     pub sessions: Sessions,
     /// Answers taken over by `skynet.response`.
     pub responses: Responses,
+    /// Calls to global names.
+    pub calls_by_name: CallsByName,
     /// Message types it knows.
     pub protocols: Protocols,
     /// How it takes messages.
