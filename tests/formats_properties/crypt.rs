@@ -31,8 +31,9 @@ pub(crate) fn examine(bytes: &[u8]) {
     out.clear();
     let _ = cipher::decrypt(&mut out, bytes, &key);
     let number = u64::from_le_bytes(key);
-    assert_eq!(exchange::shared(number, 2), exchange::shared(number, 1).and_then(|one| {
-        exchange::shared(one, 2)
-    }));
+    assert_eq!(
+        exchange::shared(number, 2),
+        exchange::shared(number, 1).and_then(|one| { exchange::shared(one, 2) })
+    );
     let _ = (hash::key_of(bytes), hash::hmac_sha1(bytes, bytes), md5::hmac(bytes, bytes));
 }

@@ -9,7 +9,8 @@ use node::codec::sproto::{DEPTH, LARGEST, compile, pack};
 /// The bundle of a schema with arrays of all forms.
 #[allow(dead_code, reason = "the fuzzer needs none")]
 pub(crate) fn bundle() -> Vec<u8> {
-    let text = b".A { x 0 : integer y 1 : *A z 2 : *A(x) m 3 : *P() } .P { k 0 : string v 5 : double }
+    let text =
+        b".A { x 0 : integer y 1 : *A z 2 : *A(x) m 3 : *P() } .P { k 0 : string v 5 : double }
         p 1 { request A response nil } q 2 { response { list 0 : *boolean } }";
     compile(text, "text").unwrap_or_default()
 }

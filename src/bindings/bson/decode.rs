@@ -65,12 +65,7 @@ impl From<Raise> for Stop {
     }
 }
 
-fn push_document(
-    call: &mut Call,
-    bytes: &[u8],
-    is_array: bool,
-    depth: usize,
-) -> Result<(), Stop> {
+fn push_document(call: &mut Call, bytes: &[u8], is_array: bool, depth: usize) -> Result<(), Stop> {
     if depth > READ_DEPTH {
         return Err(Invalid::Depth(READ_DEPTH).into());
     }

@@ -95,7 +95,8 @@ fn decode_plain<'a>(out: &mut Vec<u8>, text: &'a [u8]) -> &'a [u8] {
             break;
         }
         let mut bytes = [0; BLOCK / 4 * 3];
-        for (place, four) in bytes.as_chunks_mut::<3>().0.iter_mut().zip(values.as_chunks::<4>().0) {
+        for (place, four) in bytes.as_chunks_mut::<3>().0.iter_mut().zip(values.as_chunks::<4>().0)
+        {
             *place = join(*four);
         }
         out.extend_from_slice(&bytes);
@@ -162,10 +163,11 @@ mod tests {
     #[test]
     fn every_length_comes_back_with_foreign_characters_between() {
         for length in 0..100_usize {
-            let bytes: Vec<u8> = (0..length).map(|at| (at * 37 + 5) as u8).collect();
+            let bytes: Vec<u8> = (0..=u8::MAX).cycle().step_by(37).take(length).collect();
             let text = encoded(&bytes);
             assert_eq!(decoded(&text), Ok(bytes.clone()));
-            let spaced: String = text.chars().flat_map(|character| [character, '\n', '-']).collect();
+            let spaced: String =
+                text.chars().flat_map(|character| [character, '\n', '-']).collect();
             assert_eq!(decoded(&spaced), Ok(bytes));
         }
     }

@@ -16,26 +16,86 @@ const BEFORE_LENGTH: usize = BLOCK - size_of::<u64>();
 
 /// 2^32 times the sines of 1 to 64, without sign and fraction.
 const SINES: [u32; 64] = [
-    0xd76a_a478, 0xe8c7_b756, 0x2420_70db, 0xc1bd_ceee, 0xf57c_0faf, 0x4787_c62a, 0xa830_4613,
-    0xfd46_9501, 0x6980_98d8, 0x8b44_f7af, 0xffff_5bb1, 0x895c_d7be, 0x6b90_1122, 0xfd98_7193,
-    0xa679_438e, 0x49b4_0821, 0xf61e_2562, 0xc040_b340, 0x265e_5a51, 0xe9b6_c7aa, 0xd62f_105d,
-    0x0244_1453, 0xd8a1_e681, 0xe7d3_fbc8, 0x21e1_cde6, 0xc337_07d6, 0xf4d5_0d87, 0x455a_14ed,
-    0xa9e3_e905, 0xfcef_a3f8, 0x676f_02d9, 0x8d2a_4c8a, 0xfffa_3942, 0x8771_f681, 0x6d9d_6122,
-    0xfde5_380c, 0xa4be_ea44, 0x4bde_cfa9, 0xf6bb_4b60, 0xbebf_bc70, 0x289b_7ec6, 0xeaa1_27fa,
-    0xd4ef_3085, 0x0488_1d05, 0xd9d4_d039, 0xe6db_99e5, 0x1fa2_7cf8, 0xc4ac_5665, 0xf429_2244,
-    0x432a_ff97, 0xab94_23a7, 0xfc93_a039, 0x655b_59c3, 0x8f0c_cc92, 0xffef_f47d, 0x8584_5dd1,
-    0x6fa8_7e4f, 0xfe2c_e6e0, 0xa301_4314, 0x4e08_11a1, 0xf753_7e82, 0xbd3a_f235, 0x2ad7_d2bb,
+    0xd76a_a478,
+    0xe8c7_b756,
+    0x2420_70db,
+    0xc1bd_ceee,
+    0xf57c_0faf,
+    0x4787_c62a,
+    0xa830_4613,
+    0xfd46_9501,
+    0x6980_98d8,
+    0x8b44_f7af,
+    0xffff_5bb1,
+    0x895c_d7be,
+    0x6b90_1122,
+    0xfd98_7193,
+    0xa679_438e,
+    0x49b4_0821,
+    0xf61e_2562,
+    0xc040_b340,
+    0x265e_5a51,
+    0xe9b6_c7aa,
+    0xd62f_105d,
+    0x0244_1453,
+    0xd8a1_e681,
+    0xe7d3_fbc8,
+    0x21e1_cde6,
+    0xc337_07d6,
+    0xf4d5_0d87,
+    0x455a_14ed,
+    0xa9e3_e905,
+    0xfcef_a3f8,
+    0x676f_02d9,
+    0x8d2a_4c8a,
+    0xfffa_3942,
+    0x8771_f681,
+    0x6d9d_6122,
+    0xfde5_380c,
+    0xa4be_ea44,
+    0x4bde_cfa9,
+    0xf6bb_4b60,
+    0xbebf_bc70,
+    0x289b_7ec6,
+    0xeaa1_27fa,
+    0xd4ef_3085,
+    0x0488_1d05,
+    0xd9d4_d039,
+    0xe6db_99e5,
+    0x1fa2_7cf8,
+    0xc4ac_5665,
+    0xf429_2244,
+    0x432a_ff97,
+    0xab94_23a7,
+    0xfc93_a039,
+    0x655b_59c3,
+    0x8f0c_cc92,
+    0xffef_f47d,
+    0x8584_5dd1,
+    0x6fa8_7e4f,
+    0xfe2c_e6e0,
+    0xa301_4314,
+    0x4e08_11a1,
+    0xf753_7e82,
+    0xbd3a_f235,
+    0x2ad7_d2bb,
     0xeb86_d391,
 ];
 
-/// Four steps of a round: the function, the words they take, and by how much they turn.
+/// Four steps of a round: what they mix, in two parts of which the second alone waits for the step
+/// before; which words they take; and by how much they turn.
 macro_rules! four_steps {
-    ($state:ident, $words:ident, $step:expr, $function:expr, $index:expr, $turns:expr) => {{
+    ($state:ident, $words:ident, $step:expr, $mix:expr, $index:expr, $turns:expr) => {{
         let [mut a, mut b, mut c, mut d] = $state;
         let step = $step;
         let word = |at: usize| $words[$index(at) % 16].wrapping_add(SINES[at]);
         let add = |x: u32, y: u32, z: u32, w: u32, n: u32, turn: u32| {
-            $function(y, z, w).wrapping_add(x).wrapping_add(n).rotate_left(turn).wrapping_add(y)
+            let (early, late): (u32, u32) = $mix(y, z, w);
+            x.wrapping_add(n)
+                .wrapping_add(early)
+                .wrapping_add(late)
+                .rotate_left(turn)
+                .wrapping_add(y)
         };
         a = add(a, b, c, d, word(step), $turns[0]);
         d = add(d, a, b, c, word(step + 1), $turns[1]);
@@ -46,24 +106,24 @@ macro_rules! four_steps {
 }
 
 /// The 64 steps over a block, from `state` on, without adding what they started from.
-#[inline]
+#[inline(never)]
 pub fn rounds(words: &[u32; 16], state: [u32; 4]) -> [u32; 4] {
     let mut state = state;
     for four in 0..4 {
-        let mix = |x: u32, y: u32, z: u32| z ^ (x & (y ^ z));
+        let mix = |x: u32, y: u32, z: u32| (0, z ^ (x & (y ^ z)));
         four_steps!(state, words, 4 * four, mix, |at| at, [7, 12, 17, 22]);
     }
     for four in 4..8 {
-        // The halves have no bit in common, so that they can be added one after the other.
-        let mix = |x: u32, y: u32, z: u32| (x & z).wrapping_add(y & !z);
+        // The two parts have no bit in common, so that they can be added one after the other.
+        let mix = |x: u32, y: u32, z: u32| (y & !z, x & z);
         four_steps!(state, words, 4 * four, mix, |at| 5 * at + 1, [5, 9, 14, 20]);
     }
     for four in 8..12 {
-        let mix = |x: u32, y: u32, z: u32| x ^ y ^ z;
+        let mix = |x: u32, y: u32, z: u32| (0, x ^ (y ^ z));
         four_steps!(state, words, 4 * four, mix, |at| 3 * at + 5, [4, 11, 16, 23]);
     }
     for four in 12..16 {
-        let mix = |x: u32, y: u32, z: u32| y ^ (x | !z);
+        let mix = |x: u32, y: u32, z: u32| (0, y ^ (x | !z));
         four_steps!(state, words, 4 * four, mix, |at| 7 * at, [6, 10, 15, 21]);
     }
     state

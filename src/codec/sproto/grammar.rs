@@ -57,9 +57,7 @@ pub(super) enum Refusal {
 /// Reads the whole text.
 pub(super) fn parse(text: &[u8]) -> Result<Vec<Item<'_>>, Refusal> {
     let mut parser = Parser { text, at: 0, line: 1, line_start: 0, too_deep: false };
-    let items = parser.several(|parser| {
-        parser.type_definition(0).or_else(|| parser.protocol())
-    });
+    let items = parser.several(|parser| parser.type_definition(0).or_else(|| parser.protocol()));
     if parser.at == text.len() && !parser.too_deep {
         return Ok(items);
     }
@@ -146,7 +144,8 @@ impl<'a> Parser<'a> {
     fn type_name(&mut self) -> Option<&'a [u8]> {
         let start = self.at;
         self.word()?;
-        while self.attempt(|parser| if parser.take(b'.') { parser.word() } else { None }).is_some() {
+        while self.attempt(|parser| if parser.take(b'.') { parser.word() } else { None }).is_some()
+        {
         }
         Some(&self.text[start..self.at])
     }

@@ -231,7 +231,8 @@ impl Schema {
         for protocol in &self.protocols {
             let named = |index: u32| lossy(&self.types[index as usize].name);
             let request = protocol.request.map_or("(null)".to_owned(), named);
-            let _ = write!(text, "\t{} ({}) request:{request}", lossy(&protocol.name), protocol.tag);
+            let _ =
+                write!(text, "\t{} ({}) request:{request}", lossy(&protocol.name), protocol.tag);
             if let Some(index) = protocol.response {
                 let _ = write!(text, " response:{}", named(index));
             } else if protocol.confirm {
@@ -299,7 +300,9 @@ fn read_type(piece: &[u8], names: &mut Names) -> Result<Type, Invalid> {
         next_tag = field.tag + 1;
     }
     let first_tag = fields.first().map(|field| u32::from(field.tag)).filter(|first| {
-        fields.last().is_some_and(|last| usize::from(last.tag) + 1 == fields.len() + *first as usize)
+        fields
+            .last()
+            .is_some_and(|last| usize::from(last.tag) + 1 == fields.len() + *first as usize)
     });
     let name = name.ok_or(Invalid::Malformed)?;
     Ok(Type { name, fields: fields.into(), entries, first_tag })

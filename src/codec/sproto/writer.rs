@@ -167,8 +167,7 @@ mod tests {
         head.number(&mut out, 4, 0x7ffe);
         head.number(&mut out, 5, 0x7fff);
         head.end(&mut out);
-        let expected =
-            [7, 4, 0, 28, 0, 5, 0, 0xfe, 0xff, 0, 0, 4, 0, 0, 0, 0xff, 0x7f, 0, 0];
+        let expected = [7, 4, 0, 28, 0, 5, 0, 0xfe, 0xff, 0, 0, 4, 0, 0, 0, 0xff, 0x7f, 0, 0];
         assert_eq!(out, expected);
     }
 
