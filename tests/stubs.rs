@@ -38,7 +38,7 @@ const MODULES: &[(&str, &str, &[&str], &[&str])] = &[
     ("skynet.require", "require.rs", &["FUNCTIONS"], &["require"]),
     ("skynet.socket", "socket/mod.rs", &["FUNCTIONS"], &[]),
     ("skynet.socketdriver", "socket/driver.rs", &["FUNCTIONS"], &[]),
-    ("skynet.sproto", "sproto/mod.rs", &["COMPILER"], &[]),
+    ("skynet.sproto", "sproto/mod.rs", &["INTERNAL"], &[]),
     ("skynet.websocket", "websocket/mod.rs", &["FUNCTIONS"], &[]),
     ("sproto.core", "sproto/mod.rs", &["FUNCTIONS"], &[]),
 ];

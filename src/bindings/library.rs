@@ -45,7 +45,7 @@ const NATIVE: &[(&str, ffi::lua_CFunction)] = &[
     ("skynet.require", super::require::open),
     ("skynet.socket", super::socket::open),
     ("skynet.socketdriver", super::socket::driver::open),
-    ("skynet.sproto", super::sproto::open_compiler),
+    ("skynet.sproto", super::sproto::open_internal),
     ("skynet.websocket", super::websocket::open),
     ("sproto.core", super::sproto::open),
 ];

@@ -10,7 +10,7 @@ mod text;
 mod writer;
 
 pub use kind::Kind;
-pub use reader::{Document, Invalid, Value, array_index};
+pub use reader::{Document, Invalid, Place, Value, array_index};
 pub use text::is_text;
 pub use writer::{Refused, begin, end, put_binary, put_head, put_regex, put_string};
 

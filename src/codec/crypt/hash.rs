@@ -16,8 +16,8 @@ pub fn key_of(text: &[u8]) -> [u8; 8] {
     let mut right = 1_315_423_911_u32;
     for byte in text {
         let byte = u32::from(*byte);
-        left = left.wrapping_add((left << 5).wrapping_add(byte));
-        right ^= (right << 5).wrapping_add(byte).wrapping_add(right >> 2);
+        left = (left << 5).wrapping_add(left.wrapping_add(byte));
+        right ^= (right << 5).wrapping_add((right >> 2).wrapping_add(byte));
     }
     join(left, right)
 }
