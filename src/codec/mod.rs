@@ -1,6 +1,7 @@
 //! Codecs: bytes in, bytes out. They know no Lua, no sockets and no runtime.
 
 pub mod cluster;
+pub mod harbor;
 pub mod http;
 pub mod netpack;
 pub mod seri;

@@ -9,6 +9,7 @@ mod cluster;
 mod compatible;
 mod console;
 mod daemon;
+mod harbor;
 mod leaks;
 mod library;
 mod logs;
