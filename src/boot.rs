@@ -12,9 +12,9 @@ use std::sync::Arc;
 use crate::bindings::BUILTIN;
 use crate::cluster::{self, Cluster, Security, TlsFiles};
 use crate::config::{ClusterKeys, ClusterSecret, Config, ConfigError, Settings};
+use crate::harbor::{HarborService, Harbors};
 use crate::kernel::log::Logger;
 use crate::kernel::node::Factory;
-use crate::harbor::{HarborService, Harbors};
 use crate::kernel::service::Idle;
 use crate::kernel::stop::END_LIMIT;
 use crate::kernel::{Actor, Clock, Kind, Launch, Message, Node, NodeOptions, Payload, Session};
@@ -23,11 +23,14 @@ use crate::net::socket::{SocketOptions, Sockets};
 use crate::net::tls::{CertificateFiles, ClientOptions, Roots, Store};
 use crate::process;
 use crate::sandbox::{self, Protected, Sandbox};
+use crate::shared;
 use crate::vm::actor::LuaActor;
 use crate::vm::cache::Cache;
 use crate::vm::channels::Channels;
+use crate::vm::identifiers::Identifiers;
 use crate::vm::interrupt;
 use crate::vm::packages::Packages;
+use crate::vm::schemas::Shelf;
 use crate::vm::state::{Paths, Shared};
 use crate::websocket;
 
@@ -73,10 +76,8 @@ pub fn start(config: &Config, sandbox: Sandbox, clock: Clock) -> Result<Arc<Node
     let cluster = cluster_settings(&config.settings.cluster_keys)?;
     let settings = &config.settings;
     let io = Arc::new(Io::new());
-    let options = SocketOptions {
-        nodelay: settings.tcp_nodelay,
-        send_limit: settings.socket_send_limit,
-    };
+    let options =
+        SocketOptions { nodelay: settings.tcp_nodelay, send_limit: settings.socket_send_limit };
     let sockets = Sockets::new(Arc::clone(&io), options);
     let harbors = (settings.harbor != 0).then(|| Harbors::new(Arc::clone(&sockets)));
     let node = Node::new(
@@ -139,7 +140,7 @@ fn factories(
     cluster: cluster::Settings,
     harbors: Option<Arc<Harbors>>,
 ) -> HashMap<&'static str, Factory> {
-    let shared = Arc::new(Shared {
+    let services = Arc::new(Shared {
         cache: Cache::new(),
         arenas: Arc::default(),
         sandbox,
@@ -150,7 +151,11 @@ fn factories(
             websocket::Deadlines::new(Arc::clone(&io)),
             websocket_limits(&config.settings),
         ),
+        identifiers: Identifiers::new(),
+        schemas: Shelf::default(),
+        redis_limits: (config.settings.redis_reply_limit, config.settings.socket_send_limit),
         tls: tls(&config.settings),
+        data: shared::Store::new(config.settings.shared_limit),
         channels: Channels::default(),
         packages: Packages::default(),
         io,
@@ -158,7 +163,7 @@ fn factories(
     });
     let lua: Factory = Box::new(move |node, service, arguments| {
         Ok(Launch {
-            actor: Box::new(LuaActor::new(node, service, &shared, arguments)),
+            actor: Box::new(LuaActor::new(node, service, &services, arguments)),
             first: Some(Message::empty(None, Session::NONE, Kind::TEXT)),
         })
     });
@@ -207,6 +212,7 @@ fn tls(settings: &Settings) -> Store {
             certificate: or(&settings.certfile, "./server-cert.pem"),
             key: or(&settings.keyfile, "./server-key.pem"),
         },
+        settings.tls_handshake_timeout,
     )
 }
 

@@ -2,6 +2,7 @@
 
 pub mod bindings;
 pub mod boot;
+pub mod bridge;
 pub mod cli;
 pub mod cluster;
 pub mod codec;
@@ -10,6 +11,8 @@ pub mod harbor;
 pub mod kernel;
 pub mod net;
 pub mod process;
+pub mod redis;
 pub mod sandbox;
+pub mod shared;
 pub mod vm;
 pub mod websocket;

@@ -154,9 +154,7 @@ mod tests {
         let head = Head { source: 0x0100_0009, destination: 0x0200_000a, kind: 10, session: 3 };
         let mut out = Vec::new();
         encode(&mut out, head, b"xy").unwrap();
-        let expected = [
-            0, 0, 0, 14, b'x', b'y', 1, 0, 0, 9, 10, 0, 0, 10, 0, 0, 0, 3,
-        ];
+        let expected = [0, 0, 0, 14, b'x', b'y', 1, 0, 0, 9, 10, 0, 0, 10, 0, 0, 0, 3];
         assert_eq!(out, expected);
         let read = Head { destination: 10, ..head };
         assert_eq!(frames(&[&out]), [(read, b"xy".to_vec())]);

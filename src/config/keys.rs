@@ -84,8 +84,11 @@ pub(super) const KEYS: &[Key] = &[
     Key::silent("compat51", "false"),
     Key::silent("tcp_nodelay", "true"),
     Key::absent("tls_ca"),
+    Key::silent("tls_handshake_timeout", "10"),
     Key::silent("tls_verify", "true"),
+    Key::silent("shared_limit", "8192"),
     Key::silent("socket_send_limit", "64"),
+    Key::silent("redis_reply_limit", "512"),
     Key::silent("stop_deadline", "10"),
     Key::silent("endless_warning", "5"),
 ];

@@ -36,7 +36,9 @@ impl HarborService {
         let id = words.next().and_then(|word| word.parse::<u8>().ok());
         let slave = words.next().and_then(|word| word.parse().ok()).and_then(Handle::new);
         let (Some(id), Some(slave)) = (id, slave) else {
-            return Err(format!("arguments {arguments:?}: harbor id and handle of the slave expected"));
+            return Err(format!(
+                "arguments {arguments:?}: harbor id and handle of the slave expected"
+            ));
         };
         if id != node.registry.harbor() {
             return Err(format!("harbor id {id} is not the node's ({})", node.registry.harbor()));
@@ -64,7 +66,8 @@ impl HarborService {
             b"S " | b"A " => {
                 let text = String::from_utf8_lossy(rest);
                 let numbers = text.split_once(' ');
-                let numbers = numbers.and_then(|(socket, id)| Some((socket.parse().ok()?, id.parse().ok()?)));
+                let numbers =
+                    numbers.and_then(|(socket, id)| Some((socket.parse().ok()?, id.parse().ok()?)));
                 let Some((socket, id)) = numbers else {
                     return Err(format!("Invalid command {}", String::from_utf8_lossy(rest)));
                 };

@@ -21,9 +21,7 @@ pub use actor::HarborService;
 use link::{Feed, Link, Pending};
 
 use crate::codec::harbor::Splitter;
-use crate::kernel::{
-    Handle, Kind, Message, Node, Payload, Remote, SendError, Service, Session,
-};
+use crate::kernel::{Handle, Kind, Message, Node, Payload, Remote, SendError, Service, Session};
 use crate::net::socket::{Mode, Owner, SocketId, Sockets};
 
 /// Most bytes of messages that wait for a node to be connected.

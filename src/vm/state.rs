@@ -26,8 +26,9 @@ use crate::cluster::Cluster;
 use crate::kernel::{Node, Service};
 use crate::net::Io;
 use crate::net::socket::Sockets;
-use crate::net::tls::Store;
+use crate::net::tls;
 use crate::sandbox::{Policy, Protected, Sandbox};
+use crate::shared::Store;
 use crate::websocket;
 
 /// What all Lua services of a node have in common.
@@ -46,8 +47,16 @@ pub struct Shared {
     pub sockets: Arc<Sockets>,
     /// Time limits of WebSocket connections, and what they may take unless a script says.
     pub websockets: (Arc<websocket::Deadlines>, websocket::Limits),
+    /// Numbers that are given once.
+    pub identifiers: super::identifiers::Identifiers,
+    /// Schemas of sproto.
+    pub schemas: super::schemas::Shelf,
+    /// Most bytes of a reply of Redis, and most that wait to be written to it.
+    pub redis_limits: (usize, usize),
     /// Certificates and whom to trust.
-    pub tls: Store,
+    pub tls: tls::Store,
+    /// What services share.
+    pub data: Store,
     /// Channels of services that are being debugged.
     pub channels: Channels,
     /// Packages that services hold by number.
@@ -181,6 +190,7 @@ impl VmPointer {
             listing: Vec::new(),
             timers: 0,
             taken: 0,
+            at_turn_end: Vec::new(),
             turn_began: None,
             references: References {
                 tokens: NO_REFERENCE,
@@ -198,8 +208,10 @@ impl VmPointer {
             profiling: false,
             late: [NO_REFERENCE; LATE_LIBRARIES],
             sockets: super::sockets::Pool::default(),
+            schemas: super::schemas::Schemas::default(),
             trace: Trace::default(),
             loading: None,
+            pins: Vec::new(),
             routes: std::array::from_fn(|_| None),
         });
         let pointer = Self(NonNull::from(Box::leak(vm)));

@@ -227,22 +227,14 @@ fn the_bytes_between_harbors_are_those_of_skynet() {
     assert_eq!(read_packet(&mut control), b"\x0cN\x2cFIRST\x22\x09\x00\x00\x01");
 
     // call(handle, "lua", "echo", 5) of :07000010 under the session 3, in two pieces.
-    let request = [
-        &[0, 0, 0, 19][..],
-        b"\x24echo\x0a\x05",
-        &[7, 0, 0, 16, 10, 0, 0, 9, 0, 0, 0, 3],
-    ]
-    .concat();
+    let request =
+        [&[0, 0, 0, 19][..], b"\x24echo\x0a\x05", &[7, 0, 0, 16, 10, 0, 0, 9, 0, 0, 0, 3]].concat();
     link.write_all(&request[..9]).unwrap();
     link.write_all(&request[9..]).unwrap();
     let mut answer = [0; 18];
     link.read_exact(&mut answer).unwrap();
-    let expected = [
-        &[0, 0, 0, 14][..],
-        b"\x0a\x05",
-        &[1, 0, 0, 9, 1, 0, 0, 16, 0, 0, 0, 3],
-    ]
-    .concat();
+    let expected =
+        [&[0, 0, 0, 14][..], b"\x0a\x05", &[1, 0, 0, 9, 1, 0, 0, 16, 0, 0, 0, 3]].concat();
     assert_eq!(answer[..], expected[..]);
 
     // An id is taken once, and 0 is none.
