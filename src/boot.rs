@@ -12,11 +12,12 @@ use std::sync::Arc;
 use crate::bindings::BUILTIN;
 use crate::cluster::{self, Cluster, Security, TlsFiles};
 use crate::config::{ClusterKeys, ClusterSecret, Config, ConfigError, Settings};
+use crate::harbor::{HarborService, Harbors};
 use crate::kernel::log::Logger;
 use crate::kernel::node::Factory;
 use crate::kernel::service::Idle;
 use crate::kernel::stop::END_LIMIT;
-use crate::kernel::{Clock, Kind, Launch, Message, Node, NodeOptions, Payload, Session};
+use crate::kernel::{Actor, Clock, Kind, Launch, Message, Node, NodeOptions, Payload, Session};
 use crate::net::Io;
 use crate::net::socket::{SocketOptions, Sockets};
 use crate::net::tls::{CertificateFiles, ClientOptions, Roots, Store};
@@ -75,6 +76,10 @@ pub fn start(config: &Config, sandbox: Sandbox, clock: Clock) -> Result<Arc<Node
     let cluster = cluster_settings(&config.settings.cluster_keys)?;
     let settings = &config.settings;
     let io = Arc::new(Io::new());
+    let options =
+        SocketOptions { nodelay: settings.tcp_nodelay, send_limit: settings.socket_send_limit };
+    let sockets = Sockets::new(Arc::clone(&io), options);
+    let harbors = (settings.harbor != 0).then(|| Harbors::new(Arc::clone(&sockets)));
     let node = Node::new(
         NodeOptions {
             threads: settings.thread,
@@ -86,8 +91,11 @@ pub fn start(config: &Config, sandbox: Sandbox, clock: Clock) -> Result<Arc<Node
             clock,
             poke: interrupt::poke,
         },
-        factories(config, sandbox, Arc::clone(&io), cluster),
+        factories(config, sandbox, Arc::clone(&io), sockets, cluster, harbors.clone()),
     );
+    if let Some(harbors) = harbors {
+        node.set_remote(harbors);
+    }
     node.set_driver(io);
     for (key, value) in &config.environment {
         node.set_environment(key, value);
@@ -128,19 +136,17 @@ fn factories(
     config: &Config,
     sandbox: Sandbox,
     io: Arc<Io>,
+    sockets: Arc<Sockets>,
     cluster: cluster::Settings,
+    harbors: Option<Arc<Harbors>>,
 ) -> HashMap<&'static str, Factory> {
-    let sockets = SocketOptions {
-        nodelay: config.settings.tcp_nodelay,
-        send_limit: config.settings.socket_send_limit,
-    };
     let services = Arc::new(Shared {
         cache: Cache::new(),
         arenas: Arc::default(),
         sandbox,
         paths: paths(config),
         cluster: Cluster::new(Arc::clone(&io), cluster),
-        sockets: Sockets::new(Arc::clone(&io), sockets),
+        sockets,
         websockets: (
             websocket::Deadlines::new(Arc::clone(&io)),
             websocket_limits(&config.settings),
@@ -169,9 +175,15 @@ fn factories(
         };
         Ok(Launch { actor: Box::new(logger), first: None })
     });
-    // skynet has a service here that carries messages to other harbors, and cdummy starts it on a
-    // node that is alone too. It keeps its place, so that addresses and log are the same.
-    let harbor: Factory = Box::new(|_, _, _| Ok(Launch { actor: Box::new(Idle), first: None }));
+    // A node that is alone has this service too: cdummy starts it, so that addresses and log are
+    // skynet's.
+    let harbor: Factory = Box::new(move |node, service, arguments| {
+        let actor: Box<dyn Actor> = match &harbors {
+            None => Box::new(Idle),
+            Some(harbors) => Box::new(HarborService::new(node, service, harbors, arguments)?),
+        };
+        Ok(Launch { actor, first: None })
+    });
     HashMap::from([("snlua", lua), ("logger", logger), ("harbor", harbor)])
 }
 

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod cluster;
 pub mod codec;
 pub mod config;
+pub mod harbor;
 pub mod kernel;
 pub mod net;
 pub mod process;

@@ -5,6 +5,7 @@ pub mod bson;
 pub mod cluster;
 pub mod crc16;
 pub mod crypt;
+pub mod harbor;
 pub mod http;
 pub mod md5;
 pub mod netpack;

@@ -8,7 +8,7 @@ use std::fmt;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use super::ended::Ended;
 use super::handle::Handle;
 use super::message::{Kind, Message, Payload, Session};
 use super::registry::Registry;
+use super::remote::Remote;
 use super::scheduler::Scheduler;
 use super::service::{Actor, Service};
 use super::stamp::Stamps;
@@ -94,6 +95,7 @@ pub struct Node {
     pub(super) bootstrap: AtomicU32,
     pub(super) start_failed: AtomicBool,
     pub(super) savers: Savers,
+    pub(super) remote: OnceLock<Arc<dyn Remote>>,
     pub(super) ended_services: Mutex<Ended>,
     pub(super) ended: Mutex<bool>,
     pub(super) end: Condvar,
@@ -142,6 +144,7 @@ impl Node {
             bootstrap: AtomicU32::new(0),
             start_failed: AtomicBool::new(false),
             savers: Savers::default(),
+            remote: OnceLock::new(),
             ended_services: Mutex::default(),
             ended: Mutex::new(false),
             end: Condvar::new(),
@@ -343,6 +346,9 @@ impl Node {
     }
 
     fn finish(&self) {
+        if let Some(remote) = self.remote.get() {
+            remote.end();
+        }
         self.scheduler.stop();
         *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.end.notify_all();
@@ -450,6 +456,7 @@ impl Node {
             None => "timers".to_owned(),
             Some(handle) => match self.registry.find(handle) {
                 Some(service) => format!("{handle} {}", service.name),
+                None if self.is_remote(handle) => format!("{handle} of harbor {}", handle.harbor()),
                 None => match self.ended_name(handle) {
                     Some(name) => format!("{handle} {name} (ended)"),
                     None => format!("{handle} (no service)"),

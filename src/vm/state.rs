@@ -180,6 +180,7 @@ impl VmPointer {
             memory_limited: false,
             message: Current::NONE,
             blocks: HashMap::new(),
+            unpacked: HashMap::new(),
             block_bytes: 0,
             trusts_pointers: false,
             failed: std::ptr::null_mut(),

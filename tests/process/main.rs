@@ -11,6 +11,7 @@ mod compatible;
 mod console;
 mod daemon;
 mod formats;
+mod harbor;
 mod leaks;
 mod library;
 mod logs;

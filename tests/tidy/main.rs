@@ -34,6 +34,7 @@ const LAYERS: &[(&str, Imports)] = &[
     ("http", Only(&["net", "codec", "kernel", "error"])),
     ("websocket", Only(&["net", "codec", "kernel", "error"])),
     ("cluster", Only(&["net", "codec", "kernel", "error"])),
+    ("harbor", Only(&["net", "codec", "kernel", "error"])),
     ("redis", Only(&["net", "codec", "kernel", "error"])),
     // `vm` names the parts that live outside of it in what services share, and calls none of them.
     ("vm", Only(&["kernel", "codec", "sandbox", "shared", "net", "cluster", "websocket", "error"])),

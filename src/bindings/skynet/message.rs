@@ -388,7 +388,9 @@ fn respond(call: &mut Call) -> NativeResult {
         return Err(call.error(format_args!("Can't response more than once")));
     };
     let source = request.source;
-    let alive = wanted && source.is_some_and(|source| call.vm().route(source).is_some());
+    let vm = call.vm();
+    let alive = wanted
+        && source.is_some_and(|source| vm.route(source).is_some() || vm.node.is_remote(source));
     if call.string(1) == Some(b"TEST") {
         return call.answer_boolean(alive);
     }
