@@ -11,6 +11,7 @@ use std::path::Path;
 
 /// Stub, binding, the tables of its functions, and names that the binding takes from elsewhere.
 const MODULES: &[(&str, &str, &[&str], &[&str])] = &[
+    ("lpeg", "lpeg/mod.rs", &["FUNCTIONS"], &[]),
     ("skynet", "skynet/mod.rs", &["FUNCTIONS"], &[]),
     ("skynet.cluster.network", "cluster.rs", &["FUNCTIONS"], &[]),
     ("skynet.codecache", "codecache.rs", &["FUNCTIONS"], &[]),

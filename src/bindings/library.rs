@@ -18,6 +18,7 @@ include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
 /// Native modules by name.
 const NATIVE: &[(&str, ffi::lua_CFunction)] = &[
+    ("lpeg", super::lpeg::open),
     ("skynet", super::skynet::open),
     ("skynet.cluster.network", super::cluster::open),
     ("skynet.codecache", super::codecache::open),

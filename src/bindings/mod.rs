@@ -7,6 +7,7 @@ mod coroutine;
 mod http;
 mod internal;
 mod library;
+mod lpeg;
 mod memory;
 mod netpack;
 mod package;

@@ -193,6 +193,8 @@ impl VmPointer {
             sockets: super::sockets::Pool::default(),
             trace: Trace::default(),
             loading: None,
+            peg: None,
+            peg_stack: 0,
             pins: Vec::new(),
             routes: std::array::from_fn(|_| None),
         });
