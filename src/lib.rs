@@ -2,6 +2,7 @@
 
 pub mod bindings;
 pub mod boot;
+pub mod bridge;
 pub mod cli;
 pub mod cluster;
 pub mod codec;
@@ -9,6 +10,7 @@ pub mod config;
 pub mod kernel;
 pub mod net;
 pub mod process;
+pub mod redis;
 pub mod sandbox;
 pub mod shared;
 pub mod vm;

@@ -24,8 +24,14 @@ const SEND_LIMIT: RangeInclusive<u64> = 2..=1 << 20;
 /// MiB of shared tables: from one small one to what fits no machine.
 const SHARED: RangeInclusive<u64> = 1..=1 << 20;
 
+/// MiB of a reply of Redis: up to what a Lua string can be here.
+const REDIS_REPLY: RangeInclusive<u64> = 1..=1 << 20;
+
 /// Node ids: the top eight bits of an address.
 const HARBORS: RangeInclusive<u64> = 0..=255;
+
+/// Seconds for the handshake of TLS: one tick to one hour.
+const TLS_HANDSHAKE: RangeInclusive<f64> = 0.01..=3_600.0;
 
 /// Seconds that an orderly stop may be given: nothing to one day.
 const STOP_DEADLINE: RangeInclusive<f64> = 0.0..=86_400.0;
@@ -44,6 +50,8 @@ pub struct Settings {
     pub shared_limit: usize,
     /// Bytes that may wait to be sent on one socket.
     pub socket_send_limit: usize,
+    /// Bytes of a reply of Redis.
+    pub redis_reply_limit: usize,
     /// Id of this node, placed in the top eight bits of its addresses; 0 is a node on its own.
     pub harbor: u8,
     /// First service: the kind of service, then its arguments.
@@ -68,6 +76,8 @@ pub struct Settings {
     pub lua_cpath_named: bool,
     /// Lua file that each service runs before its own.
     pub preload: Option<PathBuf>,
+    /// Whether scripts have what Lua 5.1 had.
+    pub compat51: bool,
     /// The service that bootstrap launches last, with its arguments.
     pub start: String,
     /// Where the files of snax services are.
@@ -92,6 +102,8 @@ pub struct Settings {
     pub keyfile: Option<PathBuf>,
     /// PEM file of those whose certificates are trusted. Absent: the authorities of the system.
     pub tls_ca: Option<PathBuf>,
+    /// How long the handshake of TLS on a socket may take.
+    pub tls_handshake_timeout: Duration,
     /// Whether the certificates of servers are judged.
     pub tls_verify: bool,
     /// Policy file that the config names. Absent: the default file if there is one.
@@ -130,6 +142,7 @@ impl Settings {
             tcp_nodelay: reader.boolean("tcp_nodelay")?,
             shared_limit: reader.integer::<usize>("shared_limit", &SHARED)? << 20,
             socket_send_limit: reader.integer::<usize>("socket_send_limit", &SEND_LIMIT)? << 20,
+            redis_reply_limit: reader.integer::<usize>("redis_reply_limit", &REDIS_REPLY)? << 20,
             harbor: reader.integer("harbor", &HARBORS)?,
             bootstrap: reader.words("bootstrap")?,
             daemon: reader.path("daemon"),
@@ -142,6 +155,7 @@ impl Settings {
             lua_cpath: SearchPath(reader.bytes("lua_cpath")),
             lua_cpath_named: reader.optional("lua_cpath").is_some(),
             preload: reader.path("preload"),
+            compat51: reader.boolean("compat51")?,
             start: reader.words("start")?,
             snax: reader.optional("snax").map(SearchPath),
             logpath: reader.path("logpath"),
@@ -154,6 +168,7 @@ impl Settings {
             certfile: reader.path("certfile"),
             keyfile: reader.path("keyfile"),
             tls_ca: reader.path("tls_ca"),
+            tls_handshake_timeout: reader.seconds("tls_handshake_timeout", &TLS_HANDSHAKE)?,
             tls_verify: reader.boolean("tls_verify")?,
             sandbox: reader.sandbox(warnings),
             stop_deadline: reader.seconds("stop_deadline", &STOP_DEADLINE)?,
@@ -300,6 +315,7 @@ mod tests {
             tcp_nodelay: true,
             shared_limit: 8192 << 20,
             socket_send_limit: 64 << 20,
+            redis_reply_limit: 512 << 20,
             harbor: 1,
             bootstrap: "snlua bootstrap".to_owned(),
             daemon: None,
@@ -312,6 +328,7 @@ mod tests {
             lua_cpath: SearchPath(b"./luaclib/?.so".to_vec()),
             lua_cpath_named: false,
             preload: None,
+            compat51: false,
             start: "main".to_owned(),
             snax: None,
             logpath: None,
@@ -341,6 +358,7 @@ mod tests {
             certfile: None,
             keyfile: None,
             tls_ca: None,
+            tls_handshake_timeout: Duration::from_secs(10),
             tls_verify: true,
             sandbox: None,
             stop_deadline: Duration::from_secs(10),

@@ -25,6 +25,7 @@ const LAYERS: &[(&str, Imports)] = &[
     ("error", Only(&[])),
     ("codec", Only(&["error"])),
     ("kernel", Only(&["error"])),
+    ("bridge", Only(&["codec", "error"])),
     ("config", Only(&["error"])),
     ("sandbox", Only(&["error"])),
     ("process", Only(&["error"])),
@@ -36,6 +37,7 @@ const LAYERS: &[(&str, Imports)] = &[
     ("redis", Only(&["net", "codec", "kernel", "error"])),
     // `vm` names the parts that live outside of it in what services share, and calls none of them.
     ("vm", Only(&["kernel", "codec", "sandbox", "shared", "net", "cluster", "websocket", "error"])),
+    ("vm", Only(&["kernel", "codec", "sandbox", "net", "cluster", "redis", "websocket", "error"])),
     ("bindings", AllBut(&["boot", "admin", "cli"])),
     ("admin", AllBut(&["boot", "cli"])),
     ("boot", AllBut(&["cli"])),
