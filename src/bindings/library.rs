@@ -18,6 +18,7 @@ include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
 /// Native modules by name.
 const NATIVE: &[(&str, ffi::lua_CFunction)] = &[
+    ("lpeg", super::lpeg::open),
     ("bson", super::bson::open),
     ("md5", super::md5::open),
     ("md5.core", super::md5::open_core),

@@ -12,6 +12,7 @@ mod debugchannel;
 mod http;
 mod internal;
 mod library;
+mod lpeg;
 mod md5;
 mod memory;
 mod multicast;

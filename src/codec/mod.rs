@@ -9,6 +9,7 @@ pub mod harbor;
 pub mod http;
 pub mod md5;
 pub mod netpack;
+pub mod peg;
 pub mod resp;
 pub mod seri;
 pub mod socket_event;

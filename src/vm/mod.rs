@@ -37,6 +37,7 @@ use std::sync::Arc;
 
 use mlua::ffi;
 
+use crate::codec::peg::{self, Machine};
 use crate::kernel::stamp::Stamp;
 use crate::kernel::{Handle, Head, Kind, Message, Node, Payload, SendError, Service, Session};
 use crate::sandbox::Policy;
@@ -233,6 +234,10 @@ pub struct Vm {
     pub trace: Trace,
     /// A chunk being loaded, held here so that a raise does not lose it.
     pub(crate) loading: Option<loader::Loading>,
+    /// A machine for matches of `lpeg`, while none is running (`bindings::lpeg`).
+    pub peg: Option<Box<Machine>>,
+    /// Entries of its stack, as the script has set it; zero if it has not.
+    pub peg_stack: usize,
     /// Shared trees that are held until the end of the turn (`bindings::shared`).
     pub pins: Vec<*mut Option<Arc<Held>>>,
     routes: [Option<Arc<Service>>; ROUTES],
@@ -379,6 +384,11 @@ impl Vm {
         let payload = self.blocks.remove(&(pointer as usize))?;
         self.block_bytes -= payload.len();
         Some(payload)
+    }
+
+    /// Entries that the stack of a match may have.
+    pub fn peg_stack(&self) -> usize {
+        if self.peg_stack == 0 { peg::STACK } else { self.peg_stack }
     }
 
     /// Lets go of the shared trees: whoever looks next sees the latest version.

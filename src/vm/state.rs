@@ -212,6 +212,8 @@ impl VmPointer {
             schemas: super::schemas::Schemas::default(),
             trace: Trace::default(),
             loading: None,
+            peg: None,
+            peg_stack: 0,
             pins: Vec::new(),
             routes: std::array::from_fn(|_| None),
         });
