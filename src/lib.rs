@@ -10,5 +10,6 @@ pub mod kernel;
 pub mod net;
 pub mod process;
 pub mod sandbox;
+pub mod store;
 pub mod vm;
 pub mod websocket;
