@@ -58,8 +58,7 @@ impl Field {
         let offset = integer(text).and_then(|offset| u64::try_from(offset).ok());
         let offset = offset.and_then(|offset| offset.checked_mul(unit)).ok_or(NO_OFFSET)?;
         let limit = u64::try_from(call.store.config.bulk_limit).unwrap_or_default() * 8;
-        let end = offset.checked_add(u64::from(bits)).ok_or(NO_OFFSET)?;
-        if end > limit { Err(NO_OFFSET) } else { Ok(Self { signed, bits, offset }) }
+        if offset < limit { Ok(Self { signed, bits, offset }) } else { Err(NO_OFFSET) }
     }
 
     fn read(self, bytes: &[u8]) -> i128 {

@@ -130,7 +130,7 @@ fn bitpos(call: &mut Call<'_>) -> Answer {
     let text = Text::of(&entry.value).ok_or(WRONG_TYPE)?.bytes().into_owned();
     let length = text.len() as u64;
     let (first, last) = match call.args.len() {
-        3 if length == 0 => return Ok(Reply::Integer(if wanted { -1 } else { 0 })),
+        3 if length == 0 => return Ok(Reply::Integer(-1)),
         3 => (0, length * 8 - 1),
         4..=6 => match bits(call, 3, length)? {
             Some(bits) => bits,
