@@ -22,10 +22,15 @@ use crate::net::socket::{SocketOptions, Sockets};
 use crate::net::tls::{CertificateFiles, ClientOptions, Roots, Store};
 use crate::process;
 use crate::sandbox::{self, Protected, Sandbox};
+use crate::shared;
 use crate::store::{self, Fsync};
 use crate::vm::actor::LuaActor;
 use crate::vm::cache::Cache;
+use crate::vm::channels::Channels;
+use crate::vm::identifiers::Identifiers;
 use crate::vm::interrupt;
+use crate::vm::packages::Packages;
+use crate::vm::schemas::Shelf;
 use crate::vm::state::{Paths, Shared};
 use crate::websocket;
 
@@ -174,7 +179,7 @@ fn factories(
         nodelay: config.settings.tcp_nodelay,
         send_limit: config.settings.socket_send_limit,
     };
-    let shared = Arc::new(Shared {
+    let services = Arc::new(Shared {
         cache: Cache::new(),
         arenas: Arc::default(),
         sandbox,
@@ -185,13 +190,19 @@ fn factories(
             websocket::Deadlines::new(Arc::clone(&io)),
             websocket_limits(&config.settings),
         ),
+        identifiers: Identifiers::new(),
+        schemas: Shelf::default(),
+        redis_limits: (config.settings.redis_reply_limit, config.settings.socket_send_limit),
         tls: tls(&config.settings),
+        data: shared::Store::new(config.settings.shared_limit),
+        channels: Channels::default(),
+        packages: Packages::default(),
         io,
         library: &BUILTIN,
     });
     let lua: Factory = Box::new(move |node, service, arguments| {
         Ok(Launch {
-            actor: Box::new(LuaActor::new(node, service, &shared, arguments)),
+            actor: Box::new(LuaActor::new(node, service, &services, arguments)),
             first: Some(Message::empty(None, Session::NONE, Kind::TEXT)),
         })
     });
@@ -234,6 +245,7 @@ fn tls(settings: &Settings) -> Store {
             certificate: or(&settings.certfile, "./server-cert.pem"),
             key: or(&settings.keyfile, "./server-key.pem"),
         },
+        settings.tls_handshake_timeout,
     )
 }
 
@@ -272,6 +284,7 @@ fn paths(config: &Config) -> Paths {
         lua_cpath: settings.lua_cpath.as_bytes().to_vec(),
         names_lua_cpath: settings.lua_cpath_named,
         preload: settings.preload.as_deref().map(bytes),
+        compat51: settings.compat51,
         loader: own_loader.then(|| bytes(&settings.lualoader)),
         protected: protected(config, &working_directory),
         working_directory,

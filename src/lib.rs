@@ -2,6 +2,7 @@
 
 pub mod bindings;
 pub mod boot;
+pub mod bridge;
 pub mod cli;
 pub mod cluster;
 pub mod codec;
@@ -9,7 +10,9 @@ pub mod config;
 pub mod kernel;
 pub mod net;
 pub mod process;
+pub mod redis;
 pub mod sandbox;
+pub mod shared;
 pub mod store;
 pub mod vm;
 pub mod websocket;

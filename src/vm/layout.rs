@@ -312,6 +312,21 @@ pub(super) unsafe fn wanted_results(state: *mut ffi::lua_State) -> c_int {
     unsafe { c_int::from((*(*state.cast::<State>()).call).results) }
 }
 
+/// Puts the function of a call back in its place that a hook has yielded from. Lua does so only when
+/// it is resumed, and until then takes whatever stands on top of the stack for the function.
+///
+/// # Safety
+/// A line hook of `state` has just yielded, and the layout is known.
+pub(super) unsafe fn mend_stopped(state: *mut ffi::lua_State) {
+    let layout = state.cast::<State>();
+    // SAFETY: the caller's promise; the yield has noted where the function is, in bytes from the
+    // start of the stack.
+    unsafe {
+        let function = (*layout).stack.cast::<u8>().offset((*(*layout).call).extra);
+        (*(*layout).call).function = function.cast();
+    }
+}
+
 /// Makes Lua call hooks where it would not.
 pub(super) fn allow_hooks(state: *mut ffi::lua_State) {
     // SAFETY: the state runs on this thread, and its layout was compared when it was made. Lua

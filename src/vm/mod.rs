@@ -8,16 +8,21 @@ pub mod allocator;
 pub mod arena;
 pub mod cache;
 pub mod call;
+pub mod channels;
 pub mod dispatch;
+pub mod identifiers;
 pub mod interrupt;
 pub mod layout;
 pub mod loader;
 pub mod modules;
 pub mod native;
+pub mod packages;
 pub mod profile;
+pub mod project;
 pub mod protocol;
 pub mod request;
 pub mod resume;
+pub mod schemas;
 pub mod seri;
 pub mod session;
 pub mod sockets;
@@ -35,6 +40,7 @@ use mlua::ffi;
 use crate::kernel::stamp::Stamp;
 use crate::kernel::{Handle, Head, Kind, Message, Node, Payload, SendError, Service, Session};
 use crate::sandbox::Policy;
+use crate::shared::Held;
 use allocator::Allocator;
 use native::TextBuffer;
 use protocol::Protocols;
@@ -98,6 +104,12 @@ pub enum Wakeup {
     Session(Session),
 }
 
+/// Something that gathers what a turn has to say, and says it when the turn ends.
+pub trait AtTurnEnd: Send + Sync {
+    /// The turn ends. Runs no Lua.
+    fn at_turn_end(&self);
+}
+
 /// The message being handled.
 #[derive(Clone, Copy, Debug)]
 pub struct Current {
@@ -153,6 +165,8 @@ pub struct Vm {
     /// Set by a native that yields on behalf of the framework, so that a script's own
     /// `coroutine.yield` can be told apart.
     pub suspended: bool,
+    /// A hook has stopped the running thread; its call is still to be mended.
+    pub stopped: bool,
     /// Coroutines being resumed from where no yield can pass (a metamethod, a sort).
     pub blocked_resumers: usize,
     /// Coroutines of the script that the framework has suspended, at least.
@@ -193,6 +207,8 @@ pub struct Vm {
     pub timers: usize,
     /// Messages taken in this turn.
     pub taken: usize,
+    /// What has to be told of the end of this turn.
+    pub at_turn_end: Vec<Arc<dyn AtTurnEnd>>,
     /// When this turn began, if the node measures.
     pub turn_began: Option<Stamp>,
     /// References of registry values that natives need at hand.
@@ -207,10 +223,14 @@ pub struct Vm {
     pub late: [c_int; LATE_LIBRARIES],
     /// Its sockets.
     pub sockets: sockets::Pool,
+    /// Its schemas of sproto.
+    pub schemas: schemas::Schemas,
     /// State of tracing.
     pub trace: Trace,
     /// A chunk being loaded, held here so that a raise does not lose it.
     pub(crate) loading: Option<loader::Loading>,
+    /// Shared trees that are held until the end of the turn (`bindings::shared`).
+    pub pins: Vec<*mut Option<Arc<Held>>>,
     routes: [Option<Arc<Service>>; ROUTES],
 }
 
@@ -350,6 +370,15 @@ impl Vm {
         let payload = self.blocks.remove(&(pointer as usize))?;
         self.block_bytes -= payload.len();
         Some(payload)
+    }
+
+    /// Lets go of the shared trees: whoever looks next sees the latest version.
+    #[cold]
+    pub fn release_pins(&mut self) {
+        for tree in self.pins.drain(..) {
+            // SAFETY: the place lies in a userdata, which takes it out of the list when it ends.
+            drop(unsafe { (*tree).take() });
+        }
     }
 
     /// Own handle.

@@ -109,6 +109,9 @@ impl VmPointer {
             vm.current = before;
             // An overrun ends with the thread that overran, also where a native caught its error.
             vm.interrupted = false;
+            if std::mem::take(&mut vm.stopped) && status == ffi::LUA_YIELD {
+                layout::mend_stopped(coroutine);
+            }
             let rest = match status {
                 ffi::LUA_YIELD if std::mem::take(&mut vm.suspended) => Rest::Suspended,
                 ffi::LUA_OK => Rest::Finished,

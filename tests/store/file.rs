@@ -204,7 +204,10 @@ fn a_torn_end_is_cut_off_at_every_byte() {
         drop((connection, store));
         let store = Embedded::with_file(&path, Clock::System);
         let mut connection = store.connect();
-        assert_eq!((connection.say("get a"), connection.say("get next")), (a, "$1\r\n1\r\n".into()));
+        assert_eq!(
+            (connection.say("get a"), connection.say("get next")),
+            (a, "$1\r\n1\r\n".into())
+        );
     }
 }
 
@@ -226,7 +229,10 @@ fn a_file_that_is_something_else_stops_the_start() {
         let config = Config { file: Some(path.clone()), ..Config::default() };
         let error = Embedded::try_start(config, Clock::System).err().unwrap();
         let named = error.contains("data.aof") && error.contains(expected);
-        assert!(named || expected.starts_with("no command") && error.contains("expected"), "{error}");
+        assert!(
+            named || expected.starts_with("no command") && error.contains("expected"),
+            "{error}"
+        );
         assert_eq!(fs::read(&path).unwrap(), bytes, "the file is left as it was");
     }
 }
@@ -297,8 +303,7 @@ fn what_a_script_or_a_transaction_changes_is_one_in_the_file() {
 fn the_file_is_rewritten_when_it_has_doubled() {
     let folder = Folder::new();
     let path = folder.path("data.aof");
-    let config =
-        Config { file: Some(path.clone()), rewrite_size: 10_000, ..Config::default() };
+    let config = Config { file: Some(path.clone()), rewrite_size: 10_000, ..Config::default() };
     let store = Embedded::start(config, Clock::System);
     let mut connection = store.connect();
     let mut largest = 0;
@@ -339,7 +344,9 @@ impl Process {
         let address = lines
             .find_map(|line| {
                 told |= line.contains("an embedded store serves at 127.0.0.1:");
-                line.strip_prefix("redis at\t").or(line.strip_prefix("redis at ")).map(str::to_owned)
+                line.strip_prefix("redis at\t")
+                    .or(line.strip_prefix("redis at "))
+                    .map(str::to_owned)
             })
             .unwrap();
         assert!(told, "the log says that an embedded store is used");

@@ -1,3 +1,7 @@
-//! RESP2, the protocol of Redis: bytes in, values out, and back.
+//! RESP2, the protocol of Redis: pure functions over bytes, used by the client and by the embedded
+//! server.
 
+pub mod command;
+pub mod reply;
 pub mod request;
+pub mod split;

@@ -33,7 +33,7 @@ impl Socket {
     fn write_with(&self, bytes: &[u8], priority: Priority) -> Result<usize, Ended> {
         match self.link.get() {
             Some(Link::Tcp(stream)) => {
-                self.wrote_at.store(self.node.clock.now(), Ordering::Relaxed);
+                self.note_write();
                 let queued = if self.is_filtered.load(Ordering::Acquire) {
                     self.write_sealed(stream, bytes)
                 } else {
@@ -43,7 +43,7 @@ impl Socket {
             }
             Some(Link::Udp(udp)) => udp.send(bytes).map(|()| 0),
             Some(Link::Bound(bound)) => {
-                self.wrote_at.store(self.node.clock.now(), Ordering::Relaxed);
+                self.note_write();
                 self.check_backlog(bound.write(bytes)?, bytes.len())
             }
             Some(Link::Listener(_)) => Err(Ended),

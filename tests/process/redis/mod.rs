@@ -1,0 +1,4 @@
+//! Redis: services of a node against servers of Debian's redis-server.
+
+#[allow(dead_code, reason = "the tests follow")]
+pub(crate) mod server;
