@@ -14,5 +14,6 @@ pub mod process;
 pub mod redis;
 pub mod sandbox;
 pub mod shared;
+pub mod store;
 pub mod vm;
 pub mod websocket;

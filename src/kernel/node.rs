@@ -3,6 +3,7 @@
 //! Invariant: the number of live services is exact, and the node ends when it reaches zero. The
 //! log service ends last, so nobody's last words are lost.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::io::Write as _;
@@ -100,6 +101,8 @@ pub struct Node {
     pub(super) ended: Mutex<bool>,
     pub(super) end: Condvar,
     pub(super) threads: Mutex<Vec<JoinHandle<()>>>,
+    /// What ends with the node.
+    kept: Mutex<Vec<Box<dyn Any + Send>>>,
 }
 
 /// The part of the options that stays with the node.
@@ -150,7 +153,13 @@ impl Node {
             end: Condvar::new(),
             closing: Mutex::default(),
             threads: Mutex::default(),
+            kept: Mutex::default(),
         })
+    }
+
+    /// Keeps something that services use, until the node is gone.
+    pub fn keep(&self, part: impl Send + 'static) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(part));
     }
 
     /// Starts the workers and the ticker.

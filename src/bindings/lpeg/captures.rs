@@ -156,9 +156,9 @@ fn push_capture(call: &mut Call, evaluation: &mut Evaluation) -> Result<c_int, R
         Kind::Argument => {
             let number = c_int::try_from(capture.value).unwrap_or(c_int::MAX - 3);
             if number + 3 > evaluation.arguments {
-                return Err(call.error(format_args!(
-                    "reference to absent extra argument #{number}"
-                )));
+                return Err(
+                    call.error(format_args!("reference to absent extra argument #{number}"))
+                );
             }
             // SAFETY: room is reserved; the argument is there.
             unsafe { ffi::lua_pushvalue(state, number + 3) };
@@ -258,11 +258,7 @@ fn push_built(call: &mut Call, start: usize) {
 }
 
 /// Adds the text of the capture at hand to the VM's buffer; how many values it has.
-fn add_text(
-    call: &mut Call,
-    evaluation: &mut Evaluation,
-    what: &str,
-) -> Result<c_int, Raise> {
+fn add_text(call: &mut Call, evaluation: &mut Evaluation, what: &str) -> Result<c_int, Raise> {
     match evaluation.capture().kind {
         Kind::Text => text(call, evaluation).map(|()| 1),
         Kind::Substitution => substitution(call, evaluation).map(|()| 1),
@@ -390,9 +386,7 @@ fn text(call: &mut Call, evaluation: &mut Evaluation) -> Result<(), Raise> {
             Some(Part::Capture(position)) => {
                 evaluation.now = position;
                 if add_text(call, evaluation, "capture")? == 0 {
-                    return Err(call.error(format_args!(
-                        "no values in capture index {reference}"
-                    )));
+                    return Err(call.error(format_args!("no values in capture index {reference}")));
                 }
             }
         }

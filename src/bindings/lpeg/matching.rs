@@ -79,7 +79,11 @@ pub(super) fn run(call: &mut Call) -> NativeResult {
     let from = u32::try_from(start(init, subject.len())).unwrap_or(0);
     // SAFETY: the pattern stays on the stack, at index 1.
     let (asks, parts) = unsafe { ((*program.as_ptr()).asks, parts(program)) };
-    if asks { run_asking(call, parts, subject, from) } else { run_alone(call, parts, subject, from) }
+    if asks {
+        run_asking(call, parts, subject, from)
+    } else {
+        run_alone(call, parts, subject, from)
+    }
 }
 
 /// Runs until there is something to decide here.
@@ -100,9 +104,9 @@ fn go_on(
             }
             Step::StackOverflow => {
                 let limit = call.vm().peg_stack();
-                return Err(call.error(format_args!(
-                    "backtrack stack overflow (current limit is {limit})"
-                )));
+                return Err(
+                    call.error(format_args!("backtrack stack overflow (current limit is {limit})"))
+                );
             }
             Step::TooManyCaptures => {
                 return Err(call.error(format_args!("too many captures (limit {CAPTURES})")));
@@ -113,12 +117,7 @@ fn go_on(
 }
 
 /// A match in which Lua has no part.
-fn run_alone(
-    call: &mut Call,
-    program: ProgramRef<'_>,
-    subject: &[u8],
-    from: u32,
-) -> NativeResult {
+fn run_alone(call: &mut Call, program: ProgramRef<'_>, subject: &[u8], from: u32) -> NativeResult {
     let limit = call.vm().peg_stack();
     let mut machine = call.vm().peg.take().unwrap_or_default();
     machine.start(from, limit);
@@ -171,12 +170,7 @@ fn answer(call: &mut Call, mut evaluation: Evaluation, end: u32) -> NativeResult
 }
 
 /// A match in which functions of the script decide.
-fn run_asking(
-    call: &mut Call,
-    program: ProgramRef<'_>,
-    subject: &[u8],
-    from: u32,
-) -> NativeResult {
+fn run_asking(call: &mut Call, program: ProgramRef<'_>, subject: &[u8], from: u32) -> NativeResult {
     let state = call.state();
     let arguments = call.top();
     call.reserve(8)?;
@@ -288,9 +282,9 @@ fn decide(
         let first = last.map_or(0, |capture| capture.value) + 1;
         let more = u32::try_from(count).unwrap_or(0);
         if first + more > RUNTIME_VALUES {
-            return Err(call.error(format_args!(
-                "too many runtime captures (limit {RUNTIME_VALUES})"
-            )));
+            return Err(
+                call.error(format_args!("too many runtime captures (limit {RUNTIME_VALUES})"))
+            );
         }
         let capture = |kind, size, value| Capture { at, size, value, kind };
         machine.captures.push(Capture { at: from, ..capture(Kind::Group, 0, 0) });

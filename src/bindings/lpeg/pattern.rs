@@ -274,11 +274,7 @@ fn push_value_of(call: &mut Call, index: c_int, number: u32) {
 
 /// Pushes a list of the values of the pattern at `index` (nothing if it is 0) and, behind them, the
 /// one at `value`; its number. Nil is no value and has the number 0.
-pub(super) fn push_with_value(
-    call: &mut Call,
-    index: c_int,
-    value: c_int,
-) -> Result<u32, Raise> {
+pub(super) fn push_with_value(call: &mut Call, index: c_int, value: c_int) -> Result<u32, Raise> {
     call.reserve(6)?;
     let count = match index {
         0 => {
@@ -401,8 +397,7 @@ pub(super) fn convert(call: &mut Call, index: c_int) -> Result<NonNull<Header>, 
         }
         ffi::LUA_TNUMBER => {
             // SAFETY: a number is there; what is no integer counts as zero, as in lpeg.
-            let number =
-                unsafe { ffi::lua_tointegerx(call.state(), index, std::ptr::null_mut()) };
+            let number = unsafe { ffi::lua_tointegerx(call.state(), index, std::ptr::null_mut()) };
             let too_big = number.unsigned_abs() > MAX_NODES as u64;
             push_plain(call, if too_big { Err(TooBig) } else { Tree::count(number) })?;
         }
@@ -461,8 +456,7 @@ fn push_grammar(call: &mut Call, index: c_int) -> Result<(), Raise> {
         let mut count = 1;
         ffi::lua_pushnil(state);
         while ffi::lua_next(state, index) != 0 {
-            let first = ffi::lua_tonumber(state, -2) == 1.0
-                && call.kind(-2) == ffi::LUA_TNUMBER
+            let first = ffi::lua_tonumber(state, -2) == 1.0 && call.kind(-2) == ffi::LUA_TNUMBER
                 || ffi::lua_rawequal(state, -2, base + 3) != 0;
             if first {
                 ffi::lua_pop(state, 1);

@@ -68,15 +68,10 @@ fn of_node(tree: TreeRef<'_>, facts: &[Facts], node: Node) -> Facts {
     let of = |at: u32| facts[at as usize];
     let deeper = |facts: Facts| Facts { depth: facts.depth + 1, ..facts };
     match node {
-        Node::Char(_) | Node::Any | Node::Set(_) => {
-            Facts { length: Some(1), ..Facts::default() }
+        Node::Char(_) | Node::Any | Node::Set(_) => Facts { length: Some(1), ..Facts::default() },
+        Node::True => {
+            Facts { nullable: true, never_fails: true, length: Some(0), ..Facts::default() }
         }
-        Node::True => Facts {
-            nullable: true,
-            never_fails: true,
-            length: Some(0),
-            ..Facts::default()
-        },
         Node::False => Facts { length: Some(0), ..Facts::default() },
         Node::OpenCall(_) => Facts::default(),
         Node::Repeat(body) => Facts {
@@ -131,12 +126,9 @@ fn of_node(tree: TreeRef<'_>, facts: &[Facts], node: Node) -> Facts {
             Facts { depth: depth + 1, captures, ..first }
         }
         Node::Capture(_, _, body) => Facts { captures: true, ..deeper(of(body)) },
-        Node::Runtime(_, body) => Facts {
-            never_fails: false,
-            captures: true,
-            length: None,
-            ..deeper(of(body))
-        },
+        Node::Runtime(_, body) => {
+            Facts { never_fails: false, captures: true, length: None, ..deeper(of(body)) }
+        }
     }
 }
 
@@ -341,4 +333,3 @@ fn either(left: First, right: First) -> First {
         asks: left.asks || right.asks,
     }
 }
-
