@@ -153,11 +153,13 @@ impl Giver {
             },
             // A repetition of a request whose offer stands: the answer is repeated.
             b"again" => {
-                let message = Record::parse_with_state(reply.rest(1)).and_then(|(state, record)| {
-                    let command = about("rsp_", &record.command);
-                    (state == State::Offered)
-                        .then(|| record.message(&command, Some(&self.uid), reply.rest(0)).ok())?
-                });
+                let message =
+                    Record::parse_with_state(reply.rest(1)).and_then(|(state, record)| {
+                        let command = about("rsp_", &record.command);
+                        (state == State::Offered).then(|| {
+                            record.message(&command, Some(&self.uid), reply.rest(0)).ok()
+                        })?
+                    });
                 match message {
                     Some(message) if self.record.mode == Mode::Pull => {
                         self.at = At::Leaving(Outcome::Elsewhere);

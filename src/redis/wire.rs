@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::channel::Channel;
 use super::settings::{Place, Settings};
-use crate::codec::resp::reply::{Item, Reader};
+use crate::codec::resp::reply::{Item, Malformed, Reader};
 use crate::codec::resp::split::Splitter;
 use crate::net::socket::{OpenError, dial, text_of};
 use crate::net::tcp::Options;
@@ -199,7 +199,13 @@ impl<C: Client> Wire<C> {
             said = take(&**client, *attempt, hello, bytes, ends);
         });
         said?;
-        split.map_err(|malformed| format!("protocol error: {malformed}"))?;
+        split.map_err(|malformed| match malformed {
+            Malformed::TooLong(_) => format!(
+                "{malformed}, the limit is {} (config: redis_reply_limit, sandbox.toml: memory)",
+                client.settings().reply_limit
+            ),
+            malformed => format!("protocol error: {malformed}"),
+        })?;
         self.rise(stream);
         Ok(())
     }

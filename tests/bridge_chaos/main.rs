@@ -69,8 +69,10 @@ impl Faults {
 fn disturb(processes: &mut Processes, dice: &mut Dice, faults: &mut Faults) {
     match dice.below(100) {
         0..40 => {
-            let who = [Who::Fishing, Who::Main, Who::Peer, Who::Redis]
-                [usize::try_from([0, 0, 1, 1, 1, 2, 2, 2, 3][usize::try_from(dice.below(9)).unwrap()]).unwrap()];
+            let who = [Who::Fishing, Who::Main, Who::Peer, Who::Redis][usize::try_from(
+                [0, 0, 1, 1, 1, 2, 2, 2, 3][usize::try_from(dice.below(9)).unwrap()],
+            )
+            .unwrap()];
             processes.kill(who);
             faults.killed[who as usize] += 1;
             std::thread::sleep(dice.time(0, 200));

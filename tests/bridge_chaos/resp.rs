@@ -67,7 +67,8 @@ pub(crate) fn read(reader: &mut impl BufRead) -> io::Result<Value> {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     let line = line.trim_end();
-    let number = || line[1..].parse::<i64>().map_err(|_| io::Error::from(io::ErrorKind::InvalidData));
+    let number =
+        || line[1..].parse::<i64>().map_err(|_| io::Error::from(io::ErrorKind::InvalidData));
     match line.as_bytes().first() {
         Some(b'+') => Ok(Value::Text(line.as_bytes()[1..].to_vec())),
         Some(b'-') => Ok(Value::Error(line[1..].to_owned())),

@@ -73,8 +73,9 @@ fn random_step(dice: &mut Dice, me: &str, purse: Purse) -> Step {
         pairs: vec![(bytes("gold"), bytes(dice.pick(&["1", "5"])))],
     };
     let member = bytes(dice.pick(&["", "m@a=1", "m@a=2"]));
-    let operation =
-        dice.pick(&["offer", "offer", "taken", "accept", "accept", "close", "close", "store", "return", "adopt"]);
+    let operation = dice.pick(&[
+        "offer", "offer", "taken", "accept", "accept", "close", "close", "store", "return", "adopt",
+    ]);
     let (id, arguments) = match operation {
         "offer" => {
             let mut arguments = vec![record(dice, me).head()];
@@ -97,14 +98,25 @@ fn random_step(dice: &mut Dice, me: &str, purse: Purse) -> Step {
         }
         _ => (id, vec![member]),
     };
-    Step { operation: Box::leak(operation.to_owned().into_boxed_str()), id: bytes(&id), purse, arguments }
+    Step {
+        operation: Box::leak(operation.to_owned().into_boxed_str()),
+        id: bytes(&id),
+        purse,
+        arguments,
+    }
 }
 
 fn run(client: &mut Client, me: &str, epoch: &str, step: &Step) -> Reply {
     let id = String::from_utf8(step.id.clone()).unwrap();
     // The stored members are those of the giver.
     let giver = match step.operation {
-        "adopt" => if me == "f" { "d" } else { "f" },
+        "adopt" => {
+            if me == "f" {
+                "d"
+            } else {
+                "f"
+            }
+        }
         _ => &id[..1],
     };
     let fence = format!("bridge:fence:{me}:x:1");

@@ -145,7 +145,8 @@ impl Store {
             return reply("nothing", &[]);
         }
         for (name, digits) in &record.pairs {
-            *wallet.get_mut(name).expect("it has some") -= amount::parse(digits).expect("an amount");
+            *wallet.get_mut(name).expect("it has some") -=
+                amount::parse(digits).expect("an amount");
         }
         self.put(State::Offered, &step.id, record)
     }

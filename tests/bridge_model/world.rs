@@ -149,7 +149,16 @@ impl World {
         }
         let total = balances.iter().flatten().sum();
         let todo = todo.iter().rev().copied().collect();
-        Self { systems, stores, network: Vec::new(), lingering: Vec::new(), todo, faults, total, wrong: None }
+        Self {
+            systems,
+            stores,
+            network: Vec::new(),
+            lingering: Vec::new(),
+            todo,
+            faults,
+            total,
+            wrong: None,
+        }
     }
 
     /// All that can happen next.
@@ -345,7 +354,8 @@ impl World {
         match deed {
             Deed::Enter(player) => {
                 let session = self.new_number(0).into_bytes();
-                let text = format!("req_mv@gold=0|session={}|uid=u", String::from_utf8_lossy(&session));
+                let text =
+                    format!("req_mv@gold=0|session={}|uid=u", String::from_utf8_lossy(&session));
                 self.post(0, player, text.into_bytes());
                 self.systems[0].tasks.push(Task {
                     player,
@@ -378,7 +388,14 @@ impl World {
         self.start(side, player, id, session, Machine::Giving(giver));
     }
 
-    fn start(&mut self, side: usize, player: usize, id: Vec<u8>, session: Vec<u8>, machine: Machine) {
+    fn start(
+        &mut self,
+        side: usize,
+        player: usize,
+        id: Vec<u8>,
+        session: Vec<u8>,
+        machine: Machine,
+    ) {
         self.systems[side].tasks.push(Task { player, id, session, machine, effect: Effect::Await });
         let index = self.systems[side].tasks.len() - 1;
         self.feed(side, index, Event::Start);
@@ -463,7 +480,11 @@ impl World {
                     *balance -= taken;
                     taken
                 });
-                if taken == 0 { Event::Refused(b"short".to_vec()) } else { Event::Taken(gold(taken)) }
+                if taken == 0 {
+                    Event::Refused(b"short".to_vec())
+                } else {
+                    Event::Taken(gold(taken))
+                }
             }
             Effect::Give(id, pairs) => {
                 let balance = &mut database.balance;

@@ -165,7 +165,8 @@ pub(super) fn answer(call: &mut Call) -> NativeResult {
     with_link(call, |call, link| {
         let uid = values::name(call, 2, "a uid")?;
         let command = command(call, 3)?;
-        let session = if call.is_none_or_nil(4) { None } else { Some(values::name(call, 4, "a session")?) };
+        let session =
+            if call.is_none_or_nil(4) { None } else { Some(values::name(call, 4, "a session")?) };
         let mut optional: [Option<*const [u8]>; 3] = [None; 3];
         for (place, index) in optional.iter_mut().zip(6..) {
             if !call.is_none_or_nil(index) {
@@ -328,9 +329,9 @@ pub(super) fn receive(call: &mut Call) -> NativeResult {
 /// Reads a message, matches it with the open requests, and notes its fields.
 fn take_apart(link: &mut Link, bytes: &[u8]) -> Result<Kind, String> {
     let message = codec::parse(bytes).map_err(|why| why.to_string())?;
-    let Some(uid) = message.field(b"uid").filter(|uid| {
-        (1..=codec::LONGEST_NAME).contains(&uid.len())
-    }) else {
+    let Some(uid) =
+        message.field(b"uid").filter(|uid| (1..=codec::LONGEST_NAME).contains(&uid.len()))
+    else {
         return Err("no uid, or one that is empty or too long".to_owned());
     };
     for name in [&b"session"[..], b"id"] {

@@ -49,7 +49,8 @@ pub(super) fn read_amounts(
     for (name, digits) in unsafe { &*pairs } {
         if amount::parse(digits).is_none_or(|amount| amount < least) {
             let (name, digits, most) = (Lossy(name), Lossy(digits), amount::MOST);
-            let text = format_args!("amount `{name}` is {digits} (a whole number, {least} to {most})");
+            let text =
+                format_args!("amount `{name}` is {digits} (a whole number, {least} to {most})");
             return Err(call.argument(index, text));
         }
     }
@@ -100,7 +101,8 @@ fn read(call: &mut Call, index: c_int, pairs: *mut Pairs) -> Result<(), Raise> {
             }
             _ => {
                 let (name, kind) = (Lossy(name), call.type_name(top));
-                let text = format_args!("field `{name}` is a {kind} value (string, number, boolean)");
+                let text =
+                    format_args!("field `{name}` is a {kind} value (string, number, boolean)");
                 return Err(call.argument(index, text));
             }
         };

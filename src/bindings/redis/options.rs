@@ -207,7 +207,9 @@ fn check_places(call: &mut Call, fields: Fields) -> Result<(), Raise> {
     if given == 1 {
         return Ok(());
     }
-    Err(call.plain_error(format_args!("redis: one of host, unix and url expected, got {given} of them")))
+    Err(call.plain_error(format_args!(
+        "redis: one of host, unix and url expected, got {given} of them"
+    )))
 }
 
 fn url(call: &mut Call, fields: Fields) -> Result<Option<Url>, Raise> {

@@ -28,7 +28,7 @@ pub(super) fn pipeline(call: &mut Call) -> NativeResult {
         if call.kind(2) == ffi::LUA_TTABLE { ffi::lua_rawlen(state, 2) } else { 0 }
     };
     if count == 0 {
-        return Err(call.plain_error(format_args!("pipeline is null")));
+        return Err(call.error(format_args!("pipeline is null")));
     }
     if !call.is_none_or_nil(3) {
         call.check_type(3, ffi::LUA_TTABLE)?;
