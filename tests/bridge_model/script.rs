@@ -89,7 +89,9 @@ fn random_step(dice: &mut Dice, me: &str, purse: Purse) -> Step {
         }
         "taken" if dice.below(3) == 0 => (id, Vec::new()),
         "taken" => (id, vec![bytes("gold"), bytes("4")]),
-        "store" => (id, vec![member, bytes(dice.pick(&["", "", "plain"]))]),
+        "store" => {
+            (id, vec![bytes(dice.pick(&["m@a=1", "m@a=2"])), bytes(dice.pick(&["", "", "plain"]))])
+        }
         "close" if dice.below(4) == 0 => (id, vec![bytes("plain")]),
         "close" => (id, Vec::new()),
         "adopt" => {
