@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
+mod bridge;
 mod browser;
 mod cluster;
 mod compatible;

@@ -8,12 +8,16 @@ local skynet = require "skynet"
 local redis = require "skynet.db.redis"
 local core = require "bridge.core"
 
-local error, ipairs, pairs, pcall, setmetatable, tostring =
-  error, ipairs, pairs, pcall, setmetatable, tostring
+local error, ipairs, pairs, pcall, setmetatable, tostring, type =
+  error, ipairs, pairs, pcall, setmetatable, tostring, type
 local unpack = table.unpack
 
 -- Pauses between two attempts, in hundredths of a second.
 local FIRST_PAUSE, LONGEST_PAUSE = 5, 100
+
+-- How long a command may take, in hundredths of a second, where the options do not say it: a
+-- connection that is dead without a sign is given up then, and the command is repeated on another.
+local COMMAND_TIMEOUT = 300
 
 -- Most messages that wait to be published; more are dropped, as if they were lost on their way.
 local MOST_WAITING = 1 << 18
@@ -33,25 +37,30 @@ local function code_of(text)
 end
 
 --- A store over one connection for steps and one for messages, which are made when they are needed.
----@param conf table as `skynet.db.redis` takes it
+---@param conf skynet.redis.options|string
 ---@param own string
 ---@param peer string
 ---@param instance string
+---@param wallet string whose balances are in Redis
 ---@return bridge.store
-function store.new(conf, own, peer, instance)
+function store.new(conf, own, peer, instance, wallet)
   local first, second = own, peer
   if second < first then
     first, second = second, first
   end
   local pair = first .. ":" .. second
+  local options = { command_timeout = COMMAND_TIMEOUT }
+  for key, value in pairs(type(conf) == "table" and conf or { url = conf }) do
+    options[key] = value
+  end
   return setmetatable({
-    conf = conf,
+    conf = options,
     own = own,
     peer = peer,
-    fence = "bridge:fence:" .. own .. ":" .. instance,
+    fence = "bridge:fence:" .. own .. ":" .. peer .. ":" .. instance,
     open_prefix = "bridge:open:" .. pair .. ":",
     players = "bridge:players:" .. pair,
-    wallet_prefix = "bridge:wallet:" .. own .. ":",
+    wallet_prefix = "bridge:wallet:" .. wallet .. ":",
     script = core.script(),
     waiting = {},
     tokens = {},
