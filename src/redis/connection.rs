@@ -9,7 +9,6 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -480,16 +479,14 @@ impl Client for Connection {
         self.connect(again);
     }
 
-    fn watch_time(&self) -> impl Future<Output = ()> + Send {
-        async {
-            if self.settings.command_limit.is_none() {
-                return std::future::pending().await;
-            }
-            loop {
-                match self.fail_late(Instant::now()) {
-                    Some(next) => sleep_until(next).await,
-                    None => self.limited.notified().await,
-                }
+    async fn watch_time(&self) {
+        if self.settings.command_limit.is_none() {
+            return std::future::pending().await;
+        }
+        loop {
+            match self.fail_late(Instant::now()) {
+                Some(next) => sleep_until(next).await,
+                None => self.limited.notified().await,
             }
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: the texts made here never hold a password.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,6 +87,13 @@ impl Place {
     }
 }
 
+// Not derived: a password is not for logs.
+impl fmt::Debug for Login {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "AUTH of {} parts, database {:?}", self.auth.len(), self.db)
+    }
+}
+
 impl Login {
     /// The commands that a connection begins with: their names and bytes.
     pub fn commands(&self, db: Option<&[u8]>) -> Vec<(&'static str, Vec<u8>)> {
@@ -112,9 +120,11 @@ impl Url {
     /// # Errors
     /// What is wrong with it, without the address itself, which may hold a password.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let info: ConnectionInfo = text
-            .parse()
-            .map_err(|error: ::redis::RedisError| error.to_string().to_ascii_lowercase())?;
+        let info: ConnectionInfo = text.parse().map_err(|error: ::redis::RedisError| {
+            // The kind of error behind it says nothing more.
+            let text = error.to_string();
+            text.split(" - ").next().unwrap_or(&text).to_ascii_lowercase()
+        })?;
         let tcp = |host: &str, port: u16| Place::Tcp(Address { host: host.into(), port });
         let (place, tls) = match info.addr() {
             ConnectionAddr::Tcp(host, port) => (tcp(host, *port), None),

@@ -141,8 +141,17 @@ fn commands_that_would_shift_the_replies_are_refused() {
 
 #[test]
 fn a_password_a_user_of_the_acl_and_a_database_are_shown_at_connect() {
-    let server =
-        Server::with(&["--requirepass", "secret", "--user", "alice on >wonder ~* &* +@all"]);
+    let server = Server::with(&[
+        "--requirepass",
+        "secret",
+        "--user",
+        "alice",
+        "on",
+        ">wonder",
+        "~*",
+        "&*",
+        "+@all",
+    ]);
     check(
         server.port,
         "auth = 'secret', db = 2",
