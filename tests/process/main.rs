@@ -22,6 +22,7 @@ mod redis;
 mod refusals;
 mod scripts;
 mod secured;
+mod shared;
 mod sockets;
 mod starts;
 mod stops;
