@@ -17,6 +17,7 @@ mod leaks;
 mod library;
 mod logs;
 mod lookups;
+mod names;
 mod page;
 mod redis;
 mod refusals;
