@@ -60,7 +60,7 @@ end
 
 skynet.start(function()
   local link = bridge.open {
-    redis = "redis://" .. skynet.getenv "redis_address",
+    redis = { url = "redis://" .. skynet.getenv "redis_address", auth = skynet.getenv "redis_password" },
     own = "f",
     peer = "d",
   }

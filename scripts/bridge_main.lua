@@ -7,7 +7,7 @@ local wallet = require "bridge.wallet"
 skynet.start(function()
   local link = bridge.open {
     -- The embedded store says its address here; with a Redis of one's own it is a key of the config.
-    redis = "redis://" .. skynet.getenv "redis_address",
+    redis = { url = "redis://" .. skynet.getenv "redis_address", auth = skynet.getenv "redis_password" },
     own = "d",
     peer = "f",
   }
