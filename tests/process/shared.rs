@@ -159,10 +159,7 @@ fn matrices_of_sharetable_core_are_tables_without_a_name() {
          local list = {}
          print('stack', core.stackvalues(thread, list) > 0, list[1], list[2] == t)",
     );
-    has(
-        &output,
-        &["clone\t7\t2\ttrue\tfalse\ttrue", "closed\t7\tfalse", "stack\ttrue\ta\ttrue"],
-    );
+    has(&output, &["clone\t7\t2\ttrue\tfalse\ttrue", "closed\t7\tfalse", "stack\ttrue\ta\ttrue"]);
 }
 
 #[test]

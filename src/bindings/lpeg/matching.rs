@@ -79,7 +79,11 @@ pub(super) fn run(call: &mut Call) -> NativeResult {
     let from = u32::try_from(start(init, subject.len())).unwrap_or(0);
     // SAFETY: the pattern stays on the stack, at index 1.
     let (asks, parts) = unsafe { ((*program.as_ptr()).asks, parts(program)) };
-    if asks { run_asking(call, parts, subject, from) } else { run_alone(call, parts, subject, from) }
+    if asks {
+        run_asking(call, parts, subject, from)
+    } else {
+        run_alone(call, parts, subject, from)
+    }
 }
 
 /// Runs until there is something to decide here.
@@ -100,9 +104,9 @@ fn go_on(
             }
             Step::StackOverflow => {
                 let limit = call.vm().peg_stack();
-                return Err(call.error(format_args!(
-                    "backtrack stack overflow (current limit is {limit})"
-                )));
+                return Err(
+                    call.error(format_args!("backtrack stack overflow (current limit is {limit})"))
+                );
             }
             Step::TooManyCaptures => {
                 return Err(call.error(format_args!("too many captures (limit {CAPTURES})")));
@@ -113,12 +117,7 @@ fn go_on(
 }
 
 /// A match in which Lua has no part.
-fn run_alone(
-    call: &mut Call,
-    program: ProgramRef<'_>,
-    subject: &[u8],
-    from: u32,
-) -> NativeResult {
+fn run_alone(call: &mut Call, program: ProgramRef<'_>, subject: &[u8], from: u32) -> NativeResult {
     let limit = call.vm().peg_stack();
     let mut machine = call.vm().peg.take().unwrap_or_default();
     machine.start(from, limit);
@@ -141,7 +140,7 @@ fn run_alone(
     let captures = unsafe {
         super::pattern::push_values(call, 1);
         let place = ffi::lua_newuserdata(state, captured * size_of::<Capture>());
-        captures::restore(&call.vm().scratch[start..], place.cast());
+        captures::restore(&call.vm().scratch[start..], captured, place.cast());
         call.vm().scratch.truncate(start);
         place.cast::<Capture>()
     };
@@ -171,12 +170,7 @@ fn answer(call: &mut Call, mut evaluation: Evaluation, end: u32) -> NativeResult
 }
 
 /// A match in which functions of the script decide.
-fn run_asking(
-    call: &mut Call,
-    program: ProgramRef<'_>,
-    subject: &[u8],
-    from: u32,
-) -> NativeResult {
+fn run_asking(call: &mut Call, program: ProgramRef<'_>, subject: &[u8], from: u32) -> NativeResult {
     let state = call.state();
     let arguments = call.top();
     call.reserve(8)?;
@@ -301,9 +295,7 @@ fn decide(
     let Some(at) = decision else { return Ok(machine.answer(None)) };
     let last = machine.values();
     if last > RUNTIME_VALUES {
-        return Err(call.error(format_args!(
-            "too many runtime captures (limit {RUNTIME_VALUES})"
-        )));
+        return Err(call.error(format_args!("too many runtime captures (limit {RUNTIME_VALUES})")));
     }
     for number in (last - more + 1..=last).rev() {
         // SAFETY: the value is on top of the stack; a raise for lack of memory finds the machine in

@@ -5,6 +5,8 @@
 //!
 //! Invariant: every jump leads into the program; a program ends in `End`.
 
+use std::cell::Cell;
+
 use super::analysis::{Analysed, First, facts};
 use super::charset::Charset;
 use super::tree::{Kind, Node, TreeRef};
@@ -117,9 +119,15 @@ pub fn compile(tree: TreeRef<'_>) -> Result<Program, CompileError> {
     if facts.iter().any(|facts| facts.depth > DEPTH) {
         return Err(CompileError::TooDeep(DEPTH));
     }
-    let about = Analysed { tree, facts: &facts };
-    let mut compiler =
-        Compiler { about, code: Vec::new(), sets: Vec::new(), calls: Vec::new(), rules: Vec::new() };
+    let looks = Cell::new(0);
+    let about = Analysed { tree, facts: &facts, looks: &looks };
+    let mut compiler = Compiler {
+        about,
+        code: Vec::new(),
+        sets: Vec::new(),
+        calls: Vec::new(),
+        rules: Vec::new(),
+    };
     compiler.node(tree.top(), Charset::FULL, None, false);
     compiler.emit(Instruction::End);
     compiler.thread_jumps();
@@ -272,7 +280,8 @@ impl Compiler<'_> {
     fn choice(&mut self, at: u32, follow: Charset, optional: bool) {
         let parts = self.about.alternatives(at);
         // What the parts from each one on may begin with.
-        let mut rests = vec![First { set: Charset::EMPTY, passes: false, asks: false }; parts.len()];
+        let mut rests =
+            vec![First { set: Charset::EMPTY, passes: false, asks: false }; parts.len()];
         for position in (0..parts.len()).rev() {
             let first = self.about.first(parts[position], follow);
             let rest = rests.get(position + 1).copied();
@@ -291,11 +300,10 @@ impl Compiler<'_> {
                 self.node(part, follow, None, optional);
                 break;
             };
-            let last_is_nothing =
-                position + 2 == parts.len() && self.about.tree.node(parts[position + 1]) == Node::True;
+            let last_is_nothing = position + 2 == parts.len()
+                && self.about.tree.node(parts[position + 1]) == Node::True;
             let first = self.about.first(part, Charset::FULL);
-            if self.about.fails_at_once(part)
-                || first.decides() && first.set.is_disjoint(rest.set)
+            if self.about.fails_at_once(part) || first.decides() && first.set.is_disjoint(rest.set)
             {
                 let test = self.test(First { passes: false, asks: false, ..first });
                 self.node(part, Charset::FULL, test, false);
@@ -326,9 +334,7 @@ impl Compiler<'_> {
             return;
         }
         let first = self.about.first(body, Charset::FULL);
-        if self.about.fails_at_once(body)
-            || first.decides() && first.set.is_disjoint(follow)
-        {
+        if self.about.fails_at_once(body) || first.decides() && first.set.is_disjoint(follow) {
             let start = self.here();
             let test = self.test(First { passes: false, asks: false, ..first });
             self.node(body, Charset::FULL, test, false);

@@ -141,9 +141,9 @@ impl Check<'_> {
         let mut from = 0;
         for (rule, end) in self.nodes.iter().map(|node| *node as usize).enumerate() {
             let body = &self.tree.nodes[from..end];
-            let empty = body.iter().any(|node| {
-                matches!(node, Node::Repeat(body) if self.facts[*body as usize].nullable)
-            });
+            let empty = body.iter().any(
+                |node| matches!(node, Node::Repeat(body) if self.facts[*body as usize].nullable),
+            );
             if empty && used[rule] {
                 return Err(GrammarError::EmptyLoop(self.name(rule)));
             }

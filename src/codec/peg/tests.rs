@@ -2,12 +2,12 @@
 
 use proptest::prelude::*;
 
+use super::analysis::facts;
 use super::charset::Charset;
 use super::compile::compile;
 use super::grammar::{GrammarError, grammar};
 use super::machine::{CAPTURES, Machine, Step};
 use super::tree::{Kind, Node, Tree, TreeRef};
-use super::analysis::facts;
 
 /// Where `at` of the tree ends on the subject from `from` on: the meaning of a pattern.
 fn meaning(tree: TreeRef<'_>, at: u32, subject: &[u8], from: usize) -> Option<usize> {
@@ -30,8 +30,9 @@ fn meaning(tree: TreeRef<'_>, at: u32, subject: &[u8], from: usize) -> Option<us
             let middle = meaning(tree, left, subject, from)?;
             meaning(tree, right, subject, middle)
         }
-        Node::Choice(left, right) => meaning(tree, left, subject, from)
-            .or_else(|| meaning(tree, right, subject, from)),
+        Node::Choice(left, right) => {
+            meaning(tree, left, subject, from).or_else(|| meaning(tree, right, subject, from))
+        }
         Node::Not(body) => match meaning(tree, body, subject, from) {
             Some(_) => None,
             None => Some(from),
@@ -45,9 +46,7 @@ fn meaning(tree: TreeRef<'_>, at: u32, subject: &[u8], from: usize) -> Option<us
         Node::Rule(_, body) | Node::Capture(_, _, body) | Node::Runtime(_, body) => {
             meaning(tree, body, subject, from)
         }
-        Node::Grammar(start, count) => {
-            meaning(tree, tree.rules_of(start, count)[0], subject, from)
-        }
+        Node::Grammar(start, count) => meaning(tree, tree.rules_of(start, count)[0], subject, from),
     }
 }
 
@@ -126,9 +125,8 @@ fn a_rule_that_calls_itself_first_is_refused() {
 fn a_loop_over_a_rule_that_may_be_empty_is_refused() {
     let repeated = Tree::power(call(2).view(), 0).unwrap();
     let empty = Tree::leaf(Node::True);
-    let made = grammar(&[(1, repeated.view(), 0), (2, empty.view(), 0)], |name| {
-        Some(name as usize - 1)
-    });
+    let made =
+        grammar(&[(1, repeated.view(), 0), (2, empty.view(), 0)], |name| Some(name as usize - 1));
     assert_eq!(made.unwrap_err(), GrammarError::EmptyLoop(1));
 }
 
@@ -166,15 +164,14 @@ fn recursion_beyond_the_limit_stops_and_the_last_call_takes_no_entry() {
 #[test]
 fn a_pattern_squared_over_and_over_is_refused_in_time() {
     let mut tree = Tree::text(b"ab").unwrap();
-    let refused = (0..64).any(|_| {
-        match Tree::binary(tree.view(), tree.view(), 0, Node::Sequence) {
+    let refused =
+        (0..64).any(|_| match Tree::binary(tree.view(), tree.view(), 0, Node::Sequence) {
             Ok(new) => {
                 tree = new;
                 false
             }
             Err(_) => true,
-        }
-    });
+        });
     assert!(refused);
     assert!(CAPTURES < u32::MAX as usize);
 }
