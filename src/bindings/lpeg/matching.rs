@@ -140,7 +140,7 @@ fn run_alone(call: &mut Call, program: ProgramRef<'_>, subject: &[u8], from: u32
     let captures = unsafe {
         super::pattern::push_values(call, 1);
         let place = ffi::lua_newuserdata(state, captured * size_of::<Capture>());
-        captures::restore(&call.vm().scratch[start..], place.cast());
+        captures::restore(&call.vm().scratch[start..], captured, place.cast());
         call.vm().scratch.truncate(start);
         place.cast::<Capture>()
     };
