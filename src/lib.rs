@@ -9,6 +9,7 @@ pub mod config;
 pub mod kernel;
 pub mod net;
 pub mod process;
+pub mod redis;
 pub mod sandbox;
 pub mod vm;
 pub mod websocket;

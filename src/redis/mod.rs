@@ -1,0 +1,3 @@
+//! Redis beyond one machine.
+
+pub mod cluster;
