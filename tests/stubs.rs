@@ -22,6 +22,7 @@ const MODULES: &[(&str, &str, &[&str], &[&str])] = &[
     ("skynet.memory", "memory.rs", &["FUNCTIONS"], &[]),
     ("skynet.netpack", "netpack.rs", &["FUNCTIONS"], &[]),
     ("skynet.profile", "profile.rs", &["FUNCTIONS"], &["yield", "yield_co"]),
+    ("skynet.redis.cluster", "redis/cluster.rs", &["FUNCTIONS"], &[]),
     ("skynet.socket.tls", "tls/mod.rs", &["FUNCTIONS"], &[]),
     ("skynet.tls.memory", "tls/memory.rs", &["FUNCTIONS"], &[]),
     ("skynet.require", "require.rs", &["FUNCTIONS"], &["require"]),

@@ -28,6 +28,7 @@ const NATIVE: &[(&str, ffi::lua_CFunction)] = &[
     ("skynet.memory", super::memory::open),
     ("skynet.netpack", super::netpack::open),
     ("skynet.profile", super::profile::open),
+    ("skynet.redis.cluster", super::redis::cluster::open),
     ("skynet.socket.tls", super::tls::open),
     ("skynet.tls.memory", super::tls::memory::open),
     ("skynet.require", super::require::open),

@@ -11,6 +11,7 @@ mod memory;
 mod netpack;
 mod package;
 mod profile;
+mod redis;
 mod require;
 mod skynet;
 mod skynet_coroutine;

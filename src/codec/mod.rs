@@ -3,6 +3,7 @@
 pub mod cluster;
 pub mod http;
 pub mod netpack;
+pub mod resp;
 pub mod seri;
 pub mod socket_event;
 pub mod udp_address;

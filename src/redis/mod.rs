@@ -1,3 +1,4 @@
 //! Redis beyond one machine.
 
+pub mod answer;
 pub mod cluster;

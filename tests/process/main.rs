@@ -11,6 +11,7 @@ mod leaks;
 mod library;
 mod logs;
 mod page;
+mod redis;
 mod scripts;
 mod secured;
 mod sockets;

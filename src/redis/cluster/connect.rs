@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,12 +15,14 @@ use redis::cluster_read_routing::{RandomReplicaStrategy, ReadCandidates, ReadRou
 use redis::io::AsyncDNSResolver;
 use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _,
-    ProtocolVersion, RedisConnectionInfo, RedisError, RedisFuture, Value,
+    AsyncConnectionConfig, Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo,
+    IntoConnectionInfo as _, ProtocolVersion, RedisConnectionInfo, RedisError, RedisFuture,
+    TlsCertificates, TlsMode, Value,
 };
 use tokio::net::lookup_host;
 
 use super::reason;
+use crate::net::tls::{ClientOptions, Roots};
 
 /// A server that is silent for this long, or takes nothing, is given up: its host is gone.
 const DEAD_AFTER: Duration = Duration::from_secs(15);
@@ -56,15 +59,49 @@ pub struct Options {
     pub connect_limit: Duration,
     /// Time for a command with all its tries; `None` is no limit.
     pub command_limit: Option<Duration>,
+    /// Through TLS.
+    pub tls: Option<Tls>,
     /// Policy of the service.
     pub allows: Allows,
+}
+
+/// Whom to trust, and who this side is.
+#[derive(Clone)]
+pub struct Tls {
+    mode: TlsMode,
+    certificates: TlsCertificates,
+}
+
+impl Tls {
+    /// Reads the files that the options name.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub fn read(options: &ClientOptions) -> Result<Self, String> {
+        let read = |path: &Path| {
+            std::fs::read(path).map_err(|error| format!("TLS: {}: {error}", path.display()))
+        };
+        let root_cert = match &options.roots {
+            Roots::File(path) if options.verify => Some(read(path)?),
+            _ => None,
+        };
+        let client_tls = match &options.certificate {
+            None => None,
+            Some(files) => Some(ClientTlsConfig {
+                client_cert: read(&files.certificate)?,
+                client_key: read(&files.key)?,
+            }),
+        };
+        let mode = if options.verify { TlsMode::Secure } else { TlsMode::Insecure };
+        Ok(Self { mode, certificates: TlsCertificates { client_tls, root_cert } })
+    }
 }
 
 impl Options {
     /// What the cluster is called in errors.
     pub(super) fn name(&self) -> String {
         let (host, port) = self.servers.first().map_or(("?", 0), |(host, port)| (host, *port));
-        format!("redis cluster {host}:{port}")
+        format!("cluster {host}:{port}")
     }
 
     fn tcp() -> TcpSettings {
@@ -89,7 +126,16 @@ impl Options {
         if let Some(password) = &self.password {
             redis = redis.set_password(password);
         }
-        let address = ConnectionAddr::Tcp(host.to_owned(), port);
+        let host = host.to_owned();
+        let address = match &self.tls {
+            None => ConnectionAddr::Tcp(host, port),
+            Some(tls) => ConnectionAddr::TcpTls {
+                host,
+                port,
+                insecure: matches!(tls.mode, TlsMode::Insecure),
+                tls_params: None,
+            },
+        };
         let info = address.into_connection_info()?;
         Ok(info.set_tcp_settings(Self::tcp()).set_redis_settings(redis))
     }
@@ -108,6 +154,10 @@ impl Options {
                 .connection_timeout(self.connect_limit)
                 .tcp_settings(Self::tcp())
                 .async_dns_resolver(Resolver(Arc::clone(&self.allows)));
+            let builder = match &self.tls {
+                None => builder,
+                Some(tls) => builder.tls(tls.mode).certs(tls.certificates.clone()),
+            };
             match self.read_from {
                 ReadFrom::Master => builder,
                 ReadFrom::MasterFirst => builder.read_routing_strategy(MasterFirst),
@@ -115,7 +165,7 @@ impl Options {
             }
             .build()
         };
-        made().map_err(|error: RedisError| format!("{}: {}", self.name(), reason(&error)))
+        made().map_err(|error: RedisError| format!("redis {}: {}", self.name(), reason(&error)))
     }
 
     /// A connection to one server, `host:port`.
@@ -126,7 +176,13 @@ impl Options {
             .set_dns_resolver(Resolver(Arc::clone(&self.allows)));
         let connecting = async {
             let address = NodeAddress::try_from(server)?;
-            let client = Client::open(self.info(address.host(), address.port())?)?;
+            let info = self.info(address.host(), address.port())?;
+            let client = match &self.tls {
+                Some(tls) if matches!(tls.mode, TlsMode::Secure) => {
+                    Client::build_with_tls(info, tls.certificates.clone())?
+                }
+                _ => Client::open(info)?,
+            };
             client.get_multiplexed_async_connection_with_config(&config).await
         };
         let connected: Result<_, RedisError> = connecting.await;

@@ -26,7 +26,7 @@ use redis::{Cmd, ErrorKind, Pipeline, RedisError, ServerErrorKind, Value};
 use tokio::sync::OnceCell;
 use tokio::time::sleep;
 
-pub use connect::{Allows, Options, ReadFrom};
+pub use connect::{Allows, Options, ReadFrom, Tls};
 pub use reply::reason;
 use slot::Unroutable;
 
@@ -87,6 +87,7 @@ impl Command {
 /// A cluster as one client sees it.
 pub struct Cluster {
     options: Options,
+    name: Box<str>,
     /// The connections that new commands take.
     current: Mutex<Arc<Connections>>,
     /// Connections to servers that slots are just moving to.
@@ -119,13 +120,20 @@ impl Cluster {
     /// # Errors
     /// When the options contradict each other.
     pub fn new(options: Options) -> Result<Self, String> {
+        let name = options.name().into();
         options.client(&[])?;
         Ok(Self {
             options,
+            name,
             current: Mutex::default(),
             asked: Mutex::default(),
             known: Mutex::default(),
         })
+    }
+
+    /// How errors call it.
+    pub const fn name(&self) -> &str {
+        &self.name
     }
 
     /// Runs a command, waiting for its reply. The bytes are those of the reply, which may be an error
@@ -138,7 +146,7 @@ impl Cluster {
             None => self.attempt(command).await?,
             Some(limit) => tokio::time::timeout(limit, self.attempt(command)).await.map_err(|_| {
                 let (name, limit) = (command.name(), limit.as_millis());
-                format!("{}: no answer to {name} within {limit} ms", self.options.name())
+                format!("redis {}: no answer to {name} within {limit} ms", self.name)
             })??,
         };
         Ok(reply::bytes_of(&value))
@@ -246,12 +254,12 @@ impl Cluster {
             ErrorKind::ClusterConnectionNotFound => Next::Again(why),
             ErrorKind::Io | ErrorKind::Parse if command.is_read => Next::Again(why),
             ErrorKind::Io | ErrorKind::Parse => Next::Fail(format!(
-                "{}: connection lost during {} (slot {}), which may have been done: {why}",
-                self.options.name(),
+                "redis {}: connection lost during {} (slot {}), which may have been done: {why}",
+                self.name,
                 command.name(),
                 command.slot
             )),
-            _ => Next::Fail(format!("{}: {}: {why}", self.options.name(), command.name())),
+            _ => Next::Fail(format!("redis {}: {}: {why}", self.name, command.name())),
         }
     }
 
@@ -260,8 +268,8 @@ impl Cluster {
         let known = lock(&self.known).clone();
         let client: ClusterClient = self.options.client(&known)?;
         let unreachable = |error: RedisError| {
-            let (name, why) = (self.options.name(), reason(&error));
-            format!("Can't reach a single startup node. ({name}: {why})")
+            let (name, why) = (&self.name, reason(&error));
+            format!("Can't reach a single startup node. (redis {name}: {why})")
         };
         let mut connection = client.get_async_connection().await.map_err(unreachable)?;
         let mut ask = redis::cmd("CLUSTER");

@@ -7,6 +7,7 @@ use crate::support::{Folder, wait_until};
 /// 64 coroutines that count up keys all over the slots, each reply checked against a count of its own.
 /// A call that raises leaves open whether its key was counted.
 const LOAD: &str = r#"
+  local skynet = require 'skynet'
   local db = ...
   local state = { running = true, ended = 0, good = 0, bad = 0, wrong = 0, keys = {}, errors = {} }
   for worker = 1, 64 do
@@ -30,6 +31,7 @@ const LOAD: &str = r#"
           open[key] = (open[key] or 0) + 1
           state.bad = state.bad + 1
           state.errors[value:gsub('%d+', 'N')] = true
+          skynet.sleep(1)
         end
       end
       state.ended = state.ended + 1

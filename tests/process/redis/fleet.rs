@@ -209,10 +209,10 @@ impl Watched {
     /// Starts them; `more` are arguments for the servers that hold data.
     pub(crate) fn start(more: &[&str]) -> Self {
         let quick = ["--repl-diskless-sync-delay", "0"];
-        let master = Server::with(&[&quick, more].concat());
+        let master = Server::with(&[&quick[..], more].concat());
         let port = master.port.to_string();
         let of_master = ["--replicaof", "127.0.0.1", &port];
-        let replicas = [(); 2].map(|()| Server::with(&[&quick, &of_master, more].concat()));
+        let replicas = [(); 2].map(|()| Server::with(&[&quick[..], &of_master, more].concat()));
         wait_until("the replicas are up to date", || {
             replicas.iter().all(|replica| {
                 replica.command(&["INFO", "replication"]).contains("master_link_status:up")

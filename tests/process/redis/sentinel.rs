@@ -7,6 +7,7 @@ use crate::support::wait_until;
 
 /// Calls of a client that go on until they are stopped, each with an answer of its own.
 const LOAD: &str = r#"
+  local skynet = require 'skynet'
   local db = ...
   local state = { running = true, ended = 0, good = 0, bad = 0, wrong = 0, last = '' }
   for worker = 1, 16 do

@@ -17,7 +17,7 @@ local MOST_CONNECTIONS = 256
 local FIRST_PAUSE, LONGEST_PAUSE = 5, 100
 
 --- Options of connections that are passed on as they are.
-local PASSED = { "auth", "username", "tls", "connect_timeout", "timeout" }
+local PASSED = { "auth", "username", "tls", "connect_timeout", "command_timeout" }
 
 ---@class skynet.db.redis.node
 ---@field host string
@@ -33,7 +33,7 @@ local PASSED = { "auth", "username", "tls", "connect_timeout", "timeout" }
 ---@field read_slave (boolean|"replica")? true: replicas are read while their master cannot be reached; "replica": always
 ---@field tls (boolean|table)? as for one server
 ---@field connect_timeout number? seconds for a connection to come up
----@field timeout number? seconds for a command with all its tries
+---@field command_timeout number? seconds for a command with all its tries
 
 ---@class skynet.db.redis.cluster
 ---@field connections table<string, table> connections to single servers, by `host:port`
@@ -46,6 +46,48 @@ local cluster = {}
 
 local function nodename(node)
   return ("%s:%d"):format(node.host, node.port)
+end
+
+--- Seconds of an option, if it is given.
+local function seconds(opt, key)
+  local value = opt[key]
+  if value ~= nil and not (type(value) == "number" and value > 0) then
+    error(("redis cluster: %s = %s (expected seconds above 0)"):format(key, tostring(value)), 3)
+  end
+  return value or false
+end
+
+--- How commands that change nothing are sent, as `network.new` knows it.
+local function reads(opt)
+  local of = opt.read_slave
+  if of == "replica" then
+    return 2
+  end
+  if of ~= nil and type(of) ~= "boolean" then
+    error(("redis cluster: read_slave = %s (expected true, false or \"replica\")"):format(tostring(of)), 3)
+  end
+  return of and 1 or 0
+end
+
+--- Who this side is and what it wants, as `network.new` knows it.
+local function flat(opt)
+  local tls = opt.tls
+  local files, judge = {}, tls and 1 or 0
+  if type(tls) == "table" then
+    files = tls
+    if tls.verify ~= nil then
+      judge = tls.verify and 2 or 3
+    end
+  end
+  return {
+    opt.auth and tostring(opt.auth) or false,
+    opt.username and tostring(opt.username) or false,
+    math.tointeger(tonumber(opt.db or 0)) or error(("redis cluster: db = %s is no number"):format(tostring(opt.db)), 3),
+    reads(opt),
+    seconds(opt, "connect_timeout"),
+    seconds(opt, "command_timeout"),
+    judge,
+  }, files.ca, files.certfile, files.keyfile
 end
 
 --- The configuration of a connection to one server of the cluster.
@@ -83,7 +125,7 @@ function cluster.new(startup_nodes, opt, onmessage)
     opt = opt,
     slots = {},
     nodes = {},
-    __cluster = network.new(servers, opt),
+    __cluster = network.new(servers, flat(opt)),
     __opening = {},
     __onmessage = onmessage or false,
     __watching = {},
@@ -266,13 +308,15 @@ function rediscluster:get_connection_by_slot(slot)
   return self:get_random_connection()
 end
 
---- The subscriber that has its connection to the server with a slot. **Yields.**
----@param slot integer
-function rediscluster:get_watch_connection_by_slot(slot)
-  if not self.slots[slot] then
-    self:initialize_slots_cache()
-  end
-  return self:get_watch_connection(assert(self.slots[slot], "nobody has the slot"))
-end
+-- Every other name is a command.
+setmetatable(rediscluster, {
+  __index = function(methods, name)
+    local function method(self, ...)
+      return self:call(name, ...)
+    end
+    methods[name] = method
+    return method
+  end,
+})
 
 return cluster
