@@ -140,6 +140,7 @@ fn factories(
             websocket::Deadlines::new(Arc::clone(&io)),
             websocket_limits(&config.settings),
         ),
+        redis_limits: (config.settings.redis_reply_limit, config.settings.socket_send_limit),
         tls: tls(&config.settings),
         io,
         library: &BUILTIN,

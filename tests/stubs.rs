@@ -25,6 +25,7 @@ const MODULES: &[(&str, &str, &[&str], &[&str])] = &[
     ("skynet.redis.cluster", "redis/cluster.rs", &["FUNCTIONS"], &[]),
     ("skynet.socket.tls", "tls/mod.rs", &["FUNCTIONS"], &[]),
     ("skynet.tls.memory", "tls/memory.rs", &["FUNCTIONS"], &[]),
+    ("skynet.redis.client", "redis/mod.rs", &["FUNCTIONS"], &[]),
     ("skynet.require", "require.rs", &["FUNCTIONS"], &["require"]),
     ("skynet.socket", "socket/mod.rs", &["FUNCTIONS"], &[]),
     ("skynet.socketdriver", "socket/driver.rs", &["FUNCTIONS"], &[]),

@@ -31,6 +31,7 @@ const NATIVE: &[(&str, ffi::lua_CFunction)] = &[
     ("skynet.redis.cluster", super::redis::cluster::open),
     ("skynet.socket.tls", super::tls::open),
     ("skynet.tls.memory", super::tls::memory::open),
+    ("skynet.redis.client", super::redis::open),
     ("skynet.require", super::require::open),
     ("skynet.socket", super::socket::open),
     ("skynet.socketdriver", super::socket::driver::open),

@@ -87,6 +87,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::absent("tls_ca"),
     Key::silent("tls_verify", "true"),
     Key::silent("socket_send_limit", "64"),
+    Key::silent("redis_reply_limit", "512"),
     Key::silent("stop_deadline", "10"),
     Key::silent("endless_warning", "5"),
 ];

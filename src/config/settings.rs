@@ -21,6 +21,9 @@ const THREADS: RangeInclusive<u64> = 1..=1024;
 /// MiB that may wait to be sent on one socket: from what a warning needs to what fits no machine.
 const SEND_LIMIT: RangeInclusive<u64> = 2..=1 << 20;
 
+/// MiB of a reply of Redis: up to what a Lua string can be here.
+const REDIS_REPLY: RangeInclusive<u64> = 1..=1 << 20;
+
 /// Node ids: the top eight bits of an address.
 const HARBORS: RangeInclusive<u64> = 0..=255;
 
@@ -39,6 +42,8 @@ pub struct Settings {
     pub tcp_nodelay: bool,
     /// Bytes that may wait to be sent on one socket.
     pub socket_send_limit: usize,
+    /// Bytes of a reply of Redis.
+    pub redis_reply_limit: usize,
     /// Id of this node, placed in the top eight bits of its addresses; 0 is a node on its own.
     pub harbor: u8,
     /// First service: the kind of service, then its arguments.
@@ -124,6 +129,7 @@ impl Settings {
             thread: reader.integer("thread", &THREADS)?,
             tcp_nodelay: reader.boolean("tcp_nodelay")?,
             socket_send_limit: reader.integer::<usize>("socket_send_limit", &SEND_LIMIT)? << 20,
+            redis_reply_limit: reader.integer::<usize>("redis_reply_limit", &REDIS_REPLY)? << 20,
             harbor: reader.integer("harbor", &HARBORS)?,
             bootstrap: reader.words("bootstrap")?,
             daemon: reader.path("daemon"),
@@ -293,6 +299,7 @@ mod tests {
             thread: 8,
             tcp_nodelay: true,
             socket_send_limit: 64 << 20,
+            redis_reply_limit: 512 << 20,
             harbor: 1,
             bootstrap: "snlua bootstrap".to_owned(),
             daemon: None,

@@ -12,11 +12,10 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead as _, ReadBuf};
-use tokio::net::TcpStream;
-use tokio::net::tcp::OwnedReadHalf;
+use tokio::io::ReadBuf;
 use tokio::time::Sleep;
 
+use super::half::Reading;
 use super::stream::{End, Flow, Phase, Receiver, Stream};
 
 /// What one read takes at most. One buffer a thread, so that an idle connection costs none.
@@ -34,7 +33,7 @@ const LINGER: Duration = Duration::from_secs(10);
 
 pub(super) struct Pump<R> {
     stream: Arc<Stream>,
-    socket: OwnedReadHalf,
+    socket: Reading,
     receiver: R,
     started: bool,
     /// The peer will send no more.
@@ -43,7 +42,7 @@ pub(super) struct Pump<R> {
 }
 
 impl<R: Receiver> Pump<R> {
-    pub(super) fn new(stream: Arc<Stream>, socket: OwnedReadHalf, receiver: R) -> Self {
+    pub(super) fn new(stream: Arc<Stream>, socket: Reading, receiver: R) -> Self {
         Self { stream, socket, receiver, started: false, eof: false, linger: None }
     }
 
@@ -85,7 +84,7 @@ impl<R: Receiver> Pump<R> {
             return Poll::Ready(End::Failed(error));
         }
         let mut written = 0;
-        let socket: &TcpStream = self.socket.as_ref();
+        let socket = &self.socket;
         while !state.outgoing.is_empty() {
             match socket.poll_write_ready(context) {
                 Poll::Pending => break,
@@ -147,8 +146,7 @@ impl<R: Receiver> Pump<R> {
                     return Poll::Ready(Ok(self.receiver.on_start(&self.stream)));
                 }
                 let mut into = ReadBuf::new(buffer);
-                if let Err(error) = ready!(Pin::new(&mut self.socket).poll_read(context, &mut into))
-                {
+                if let Err(error) = ready!(self.socket.poll_read(context, &mut into)) {
                     return Poll::Ready(Err(error));
                 }
                 let bytes = into.filled();

@@ -7,16 +7,16 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
-use tokio::net::tcp::OwnedWriteHalf;
+use tokio::net::{TcpStream, UnixStream};
 
 use super::chunk::Chunk;
+use super::half::{Reading, Writing};
 use super::outgoing::Outgoing;
 use super::pump::Pump;
 
@@ -101,7 +101,7 @@ pub(super) enum Phase {
 
 pub(super) struct State {
     /// The socket, for writes from the thread that calls; `None` once it has ended.
-    pub(super) direct: Option<OwnedWriteHalf>,
+    pub(super) direct: Option<Writing>,
     pub(super) outgoing: Outgoing,
     /// The task, while it sleeps.
     pub(super) waker: Option<Waker>,
@@ -140,12 +140,25 @@ impl Stream {
     ) -> io::Result<(Arc<Self>, impl Future<Output = ()> + Send + 'static)> {
         let (peer, local) = (socket.peer_addr()?, socket.local_addr()?);
         let (read, write) = socket.into_split();
-        let stream = Self::new(peer, local, write);
-        let task = Pump::new(Arc::clone(&stream), read, receiver).run();
+        let stream = Self::new(peer, local, Writing::Tcp(write));
+        let task = Pump::new(Arc::clone(&stream), Reading::Tcp(read), receiver).run();
         Ok((stream, task))
     }
 
-    fn new(peer: SocketAddr, local: SocketAddr, socket: OwnedWriteHalf) -> Arc<Self> {
+    /// A connection through a socket of the file system, which has no addresses: both are the
+    /// unspecified one.
+    pub fn unix<R: Receiver>(
+        socket: UnixStream,
+        receiver: R,
+    ) -> (Arc<Self>, impl Future<Output = ()> + Send + 'static) {
+        let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        let (read, write) = socket.into_split();
+        let stream = Self::new(nowhere, nowhere, Writing::Unix(write));
+        let task = Pump::new(Arc::clone(&stream), Reading::Unix(read), receiver).run();
+        (stream, task)
+    }
+
+    fn new(peer: SocketAddr, local: SocketAddr, socket: Writing) -> Arc<Self> {
         Arc::new(Self {
             peer,
             local,
@@ -243,8 +256,7 @@ impl Stream {
     /// Small writes go out at once from now on.
     pub fn set_nodelay(&self) {
         if let Some(socket) = &self.lock().direct {
-            // It fails only on a connection that is gone.
-            let _ = socket.as_ref().set_nodelay(true);
+            socket.set_nodelay();
         }
     }
 

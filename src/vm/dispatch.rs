@@ -90,6 +90,7 @@ impl VmPointer {
     pub(super) unsafe fn end_turn(self) {
         // SAFETY: as in `handle`.
         let vm = unsafe { self.get() };
+        vm.at_turn_end.drain(..).for_each(|gathered| gathered.at_turn_end());
         let memory = vm.allocator.used() + vm.block_bytes;
         vm.service.stats.memory.store(memory, std::sync::atomic::Ordering::Relaxed);
         vm.taken = 0;

@@ -98,6 +98,12 @@ pub enum Wakeup {
     Session(Session),
 }
 
+/// Something that gathers what a turn has to say, and says it when the turn ends.
+pub trait AtTurnEnd: Send + Sync {
+    /// The turn ends. Runs no Lua.
+    fn at_turn_end(&self);
+}
+
 /// The message being handled.
 #[derive(Clone, Copy, Debug)]
 pub struct Current {
@@ -193,6 +199,8 @@ pub struct Vm {
     pub timers: usize,
     /// Messages taken in this turn.
     pub taken: usize,
+    /// What has to be told of the end of this turn.
+    pub at_turn_end: Vec<Arc<dyn AtTurnEnd>>,
     /// When this turn began, if the node measures.
     pub turn_began: Option<Stamp>,
     /// References of registry values that natives need at hand.

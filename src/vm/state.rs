@@ -44,6 +44,8 @@ pub struct Shared {
     pub sockets: Arc<Sockets>,
     /// Time limits of WebSocket connections, and what they may take unless a script says.
     pub websockets: (Arc<websocket::Deadlines>, websocket::Limits),
+    /// Most bytes of a reply of Redis, and most that wait to be written to it.
+    pub redis_limits: (usize, usize),
     /// Certificates and whom to trust.
     pub tls: Store,
     /// Where scripts and modules are found.
@@ -171,6 +173,7 @@ impl VmPointer {
             listing: Vec::new(),
             timers: 0,
             taken: 0,
+            at_turn_end: Vec::new(),
             turn_began: None,
             references: References {
                 tokens: NO_REFERENCE,

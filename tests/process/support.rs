@@ -77,7 +77,7 @@ impl Drop for Folder {
 }
 
 /// Looks again and again until `check` holds.
-pub(crate) fn wait_until(what: &str, check: impl Fn() -> bool) {
+pub(crate) fn wait_until(what: &str, mut check: impl FnMut() -> bool) {
     let until = Instant::now() + DEADLINE;
     while !check() {
         assert!(Instant::now() < until, "{what}: not within {DEADLINE:?}");

@@ -34,7 +34,7 @@ const LAYERS: &[(&str, Imports)] = &[
     ("cluster", Only(&["net", "codec", "kernel", "error"])),
     ("redis", Only(&["net", "codec", "kernel", "error"])),
     // `vm` names the parts that live outside of it in what services share, and calls none of them.
-    ("vm", Only(&["kernel", "codec", "sandbox", "net", "cluster", "websocket", "error"])),
+    ("vm", Only(&["kernel", "codec", "sandbox", "net", "cluster", "redis", "websocket", "error"])),
     ("bindings", AllBut(&["boot", "admin", "cli"])),
     ("admin", AllBut(&["boot", "cli"])),
     ("boot", AllBut(&["cli"])),

@@ -87,13 +87,13 @@ pub(super) unsafe extern "C-unwind" fn open(state: *mut ffi::lua_State) -> c_int
 }
 
 /// Who owns a socket that this service opens or starts.
-fn owner(vm: &mut Vm) -> Owner {
+pub(super) fn owner(vm: &mut Vm) -> Owner {
     let memory = vm.allocator().limit();
     Owner { service: Arc::clone(&vm.service), sockets: vm.policy.sockets, memory }
 }
 
 /// The rule of the service for addresses to connect to.
-fn may_connect(vm: &Vm) -> Allows {
+pub(super) fn may_connect(vm: &Vm) -> Allows {
     let policy = Arc::clone(&vm.policy);
     Box::new(move |address| policy.connect.allows(address))
 }

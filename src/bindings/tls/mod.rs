@@ -6,7 +6,7 @@
 //! Not here: sessions without a socket (`memory.rs`), certificates (`net::tls`).
 
 pub(super) mod memory;
-mod options;
+pub(super) mod options;
 
 use std::ffi::c_int;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use mlua::ffi;
 
 use super::super::standard::check_readable;
-use crate::net::tls::{CertificateFiles, Roots, ServerOptions, Session};
+use crate::net::tls::{CertificateFiles, ClientOptions, Roots, ServerOptions, Session};
 use crate::vm::native::{Call, Raise};
 
 /// The fields, in the order in which they are put on the stack.
@@ -109,13 +109,11 @@ fn certificate(
     }
 }
 
-/// A session that connects to the host at `host`, with the options at `options`.
-pub(super) fn client_session(
+/// How to connect by the options at `options`.
+pub(in crate::bindings) fn client_options(
     call: &mut Call,
-    host: c_int,
     options: c_int,
-) -> Result<Result<Session, String>, Raise> {
-    call.check_string(host)?;
+) -> Result<ClientOptions, Raise> {
     let fields = Fields::of(call, options)?;
     let mut wanted = call.vm().shared.tls.defaults().clone();
     if !call.is_none_or_nil(fields.verify()) {
@@ -126,6 +124,17 @@ pub(super) fn client_session(
     }
     wanted.certificate = certificate(call, fields.certificate(), fields.key())?;
     wanted.ciphers = fields.ciphers(call)?;
+    Ok(wanted)
+}
+
+/// A session that connects to the host at `host`, with the options at `options`.
+pub(super) fn client_session(
+    call: &mut Call,
+    host: c_int,
+    options: c_int,
+) -> Result<Result<Session, String>, Raise> {
+    call.check_string(host)?;
+    let wanted = client_options(call, options)?;
     let host = String::from_utf8_lossy(call.string(host).unwrap_or_default()).into_owned();
     let vm = call.vm();
     let settings = vm.shared.tls.client(&wanted, &vm.node);

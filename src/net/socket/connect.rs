@@ -19,11 +19,6 @@ use crate::net::stream::{End, Stream};
 /// Says which addresses a service may use.
 pub type Allows = Box<dyn Fn(SocketAddr) -> bool + Send + Sync>;
 
-enum Failure {
-    Broken(io::Error),
-    Refused(SocketAddr),
-}
-
 impl Sockets {
     /// Opens a connection to `host` and `port`. In raw mode the owner gets an event when it is
     /// there or has failed; else `session` is answered.
@@ -45,37 +40,45 @@ impl Sockets {
         let host: Box<str> = host.into();
         let (ours, nodelay) = (Arc::clone(&socket), self.options.nodelay);
         runtime.spawn(async move {
-            match open(&host, port, &allows).await {
+            match dial(&host, port, &allows).await {
                 Ok(stream) => {
                     let _ = stream.set_nodelay(nodelay);
                     let _ = SockRef::from(&stream).set_keepalive(true);
                     ours.connected(stream);
                 }
-                Err(Failure::Refused(address)) => {
+                Err(OpenError::Refused(address)) => {
                     ours.lock().refused = Some(address);
                     let text = format!("the sandbox refuses {address}");
                     ours.end(&End::Failed(io::Error::new(io::ErrorKind::PermissionDenied, text)));
                 }
-                Err(Failure::Broken(error)) => ours.end(&End::Failed(error)),
+                Err(OpenError::System(error)) => ours.end(&End::Failed(error)),
+                Err(error @ OpenError::TooMany(_)) => {
+                    ours.end(&End::Failed(io::Error::other(error.to_string())));
+                }
             }
         });
         Ok(socket)
     }
 }
 
-async fn open(host: &str, port: u16, allows: &Allows) -> Result<TcpStream, Failure> {
+/// Connects to the first of a host's addresses that takes a connection; those that `allows` refuses
+/// are left out.
+///
+/// # Errors
+/// The last failure, or the refusal when there is no other.
+pub async fn dial(host: &str, port: u16, allows: &Allows) -> Result<TcpStream, OpenError> {
     let mut failure = None;
-    for address in lookup_host((host, port)).await.map_err(Failure::Broken)? {
+    for address in lookup_host((host, port)).await? {
         if !allows(address) {
-            failure.get_or_insert(Failure::Refused(address));
+            failure.get_or_insert(OpenError::Refused(address));
             continue;
         }
         match TcpStream::connect(address).await {
             Ok(stream) => return Ok(stream),
-            Err(error) => failure = Some(Failure::Broken(error)),
+            Err(error) => failure = Some(OpenError::System(error)),
         }
     }
-    Err(failure.unwrap_or_else(|| Failure::Broken(no_address(host))))
+    Err(failure.unwrap_or_else(|| OpenError::System(no_address(host))))
 }
 
 /// The first address of `host`. Waits for the resolver unless the host is a number.

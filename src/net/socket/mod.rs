@@ -23,14 +23,14 @@ mod udp;
 mod write;
 
 pub use bound::Poll;
-pub use connect::{Allows, text_of};
+pub use connect::{Allows, dial, text_of};
 pub use end::message_of;
 pub use inbound::{CLOSE_LINGER, Consumer, Filter};
 pub use incoming::{Separator, Want};
 pub use info::Info;
 pub use one::{Mode, Owner, Socket, SocketId, StartError};
 pub use read::Take;
-pub use table::{OpenError, SocketOptions, Sockets};
+pub use table::{Counted, OpenError, SocketOptions, Sockets};
 pub use udp::Datagrams;
 
 /// Unread bytes of a socket without a reader above which the peer is held up; skynet's figure.

@@ -150,6 +150,15 @@ impl Sockets {
         Ok(())
     }
 
+    /// Counts a connection of another kind among the sockets of `owner`, until it is dropped.
+    ///
+    /// # Errors
+    /// The limit, when the owner has as many as it may.
+    pub fn count(self: &Arc<Self>, owner: &Owner) -> Result<Counted, usize> {
+        self.count_in(owner)?;
+        Ok(Counted { sockets: Arc::clone(self), owner: owner.service.handle })
+    }
+
     pub(super) fn count_out(&self, owner: Handle) {
         let mut counts = self.counts();
         if let Some(count) = counts.get_mut(&owner) {
@@ -174,6 +183,18 @@ impl Sockets {
                 socket.close(ABANDONED_LINGER);
             }
         }
+    }
+}
+
+/// A connection that counts among the sockets of a service.
+pub struct Counted {
+    sockets: Arc<Sockets>,
+    owner: Handle,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.sockets.count_out(self.owner);
     }
 }
 

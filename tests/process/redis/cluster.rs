@@ -5,10 +5,10 @@ use super::script::Script;
 use crate::support::{Folder, wait_until};
 
 /// 64 coroutines that count up keys all over the slots, each reply checked against a count of its own.
-/// A call that raises leaves open whether its key was counted.
+/// A call that raises leaves open whether its key was counted; a lossy cluster may have forgotten some.
 const LOAD: &str = r#"
   local skynet = require 'skynet'
-  local db = ...
+  local db, lossy = ...
   local state = { running = true, ended = 0, good = 0, bad = 0, wrong = 0, keys = {}, errors = {} }
   for worker = 1, 64 do
     skynet.fork(function()
@@ -21,11 +21,16 @@ const LOAD: &str = r#"
         local ok, value = pcall(db.incr, db, key)
         if ok then
           local least = (counts[key] or 0) + 1
-          if value < least or value > least + (open[key] or 0) then
+          if value < least and not lossy or value > least + (open[key] or 0) then
             state.wrong = state.wrong + 1
             state.example = ('%s: %d, expected %d and %d open'):format(key, value, least, open[key] or 0)
           end
           counts[key], open[key] = value, 0
+          ok, value = pcall(db.eval, db, 'return ARGV[1]', 1, key, key .. turn)
+          if ok and value ~= key .. turn then
+            state.wrong = state.wrong + 1
+            state.example = ('%s, expected %s%d'):format(value, key, turn)
+          end
           state.good = state.good + 1
         else
           open[key] = (open[key] or 0) + 1
@@ -149,7 +154,7 @@ fn scripts_for_a_cluster_run_as_they_are() {
     get(s, &format!("bad = rediscluster.new({}, {{ auth = 'no' }})", cluster.lua()), "");
     refused(s, "bad:get('A')", "WRONGPASS");
     get(s, "gone = rediscluster.new { host = '127.0.0.1', port = 1 }", "");
-    refused(s, "gone:get('A')", "Can't reach a single startup node. (redis cluster 127.0.0.1:1: ");
+    refused(s, "gone:get('A')", "Can't reach a single startup node. (redis 127.0.0.1:1: cannot connect (Connection refused)");
 }
 
 #[test]
@@ -158,9 +163,9 @@ fn slots_that_move_under_load_lose_no_answer() {
     let mut script = loaded(&cluster, "{}");
     script.get("state = loadfile('load.lua')(db)");
     wait_until("every key has been counted", || count(&mut script, "good") > 64 * 40);
-    cluster.move_slots(0, 1, 1000);
+    cluster.move_slots(0, 1, 300);
     let before = count(&mut script, "good");
-    cluster.move_slots(2, 0, 1000);
+    cluster.move_slots(2, 0, 300);
     assert!(count(&mut script, "good") > before, "nothing went on meanwhile");
     stop(&mut script);
     assert_eq!(count(&mut script, "bad"), 0, "{}", script.get("return (next(state.errors))"));
@@ -171,7 +176,8 @@ fn slots_that_move_under_load_lose_no_answer() {
 fn a_master_that_is_killed_under_load_has_a_successor() {
     let mut cluster = Cluster::start(&[]);
     let mut script = loaded(&cluster, "{ read_slave = true }");
-    script.get("state = loadfile('load.lua')(db)");
+    // What a master has confirmed and not passed on yet ends with it.
+    script.get("state = loadfile('load.lua')(db, true)");
     // A subscription at the server that will be gone, and a client that knows no other.
     let doomed = cluster.servers[0].port;
     script.get(&format!(

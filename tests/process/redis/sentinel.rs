@@ -95,7 +95,7 @@ fn it_is_said_which_sentinels_were_asked_and_why_there_is_no_master() {
     let mut connect = |sentinels: &str, master: &str| {
         script.run(&format!(
             "return require('skynet.db.redis').connect {{ sentinels = {sentinels}, \
-             master = '{master}', connect_timeout = 1 }}"
+             master = '{master}', connect_timeout = 100 }}"
         ))
     };
     let error = connect("{ '127.0.0.1:1', { host = '127.0.0.1', port = 2 } }", "m");

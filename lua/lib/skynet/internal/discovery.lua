@@ -15,8 +15,8 @@ local PREFIX, LEASE = "cluster:", 15
 --- Shortest and longest pause in centiseconds after a failure.
 local FIRST_PAUSE, LONGEST_PAUSE = 25, 3000
 
---- Seconds to connect, and for an answer.
-local PATIENCE = 5
+--- Centiseconds to connect, and for an answer.
+local PATIENCE = 500
 
 --- Renews a name unless somebody else has taken it; answers who has it.
 local RENEW = [[
@@ -75,7 +75,7 @@ end
 local function connection(self)
   if not self.db then
     local redis = require "skynet.db.redis"
-    self.db = redis.connect { url = self.url, connect_timeout = PATIENCE, timeout = PATIENCE }
+    self.db = redis.connect { url = self.url, connect_timeout = PATIENCE, command_timeout = PATIENCE }
   end
   return self.db
 end

@@ -1,103 +1,56 @@
 --- `skynet.db.redis.cluster`: a cluster of redis-servers. Every command is a method.
 ---
+--- A command goes to the server that has the slot of its key, over a connection of
+--- `skynet.db.redis`, one a server. One that no server has taken is sent again, so that a slot that moves
+--- or a master that is replaced costs time and no error. One that may have been taken by a server
+--- whose connection broke is sent again only if it changes nothing.
+---
 --- Invariant: each call returns or raises once; a command that changes something is done at most
 --- once.
---- Not here: which server a command goes to, and what happens when it has moved (native,
---- `skynet.redis.cluster`); connections to one server (skynet/db/redis.lua).
+--- Not here: slots of keys (native), who has which slot (cluster/slots.lua), subscriptions
+--- (cluster/subscriptions.lua).
 
 local skynet = require "skynet"
 local redis = require "skynet.db.redis"
-local network = require "skynet.redis.cluster"
+local native = require "skynet.redis.cluster"
+local slots = require "skynet.db.redis.cluster.slots"
+local subscriptions = require "skynet.db.redis.cluster.subscriptions"
 
---- Connections to single servers that are kept when the options do not say.
+--- How often a command is sent before it fails; skynet's figure.
+local TRIES = 16
+
+--- Pause in centiseconds before the third try; it doubles with each further one up to the longest. A
+--- slot that moves is found at once, a new master within seconds.
+local FIRST_PAUSE, LONGEST_PAUSE = 1, 64
+
+--- Connections that are kept when the options do not say.
 local MOST_CONNECTIONS = 256
-
---- Time in centiseconds before a subscription whose server is gone is tried elsewhere; it doubles
---- up to the longest.
-local FIRST_PAUSE, LONGEST_PAUSE = 5, 100
 
 --- Options of connections that are passed on as they are.
 local PASSED = { "auth", "username", "tls", "connect_timeout", "command_timeout" }
 
+--- Refusals of a server after which another, or the same one, takes the command soon.
+local PASSING = { TRYAGAIN = true, CLUSTERDOWN = true, MASTERDOWN = true, LOADING = true, READONLY = true }
+
 ---@class skynet.db.redis.node
 ---@field host string
 ---@field port integer
----@field name string?
+---@field name string? `host:port`
 ---@field slaves skynet.db.redis.node[]?
 
----@class skynet.db.redis.cluster.options
----@field auth string?
----@field username string?
----@field db integer?
----@field max_connections integer? connections to single servers that are kept, 256 by default
+---@class skynet.db.redis.cluster.options: skynet.redis.options
+---@field max_connections integer? connections that are kept, 256 by default
 ---@field read_slave (boolean|"replica")? true: replicas are read while their master cannot be reached; "replica": always
----@field tls (boolean|table)? as for one server
----@field connect_timeout number? seconds for a connection to come up
----@field command_timeout number? seconds for a command with all its tries
 
 ---@class skynet.db.redis.cluster
----@field connections table<string, table> connections to single servers, by `host:port`
----@field slots table<integer, skynet.db.redis.node> who has a slot, as last asked
----@field nodes skynet.db.redis.node[] the masters, as last asked
+---@field connections table<string, skynet.redis.connection> by `host:port`
+---@field slots table<integer, skynet.db.redis.node> who has a slot, as last heard
+---@field nodes skynet.db.redis.node[] the masters, as last heard
+---@field startup_nodes skynet.db.redis.node[]
 local rediscluster = {}
 rediscluster.__index = rediscluster
 
 local cluster = {}
-
-local function nodename(node)
-  return ("%s:%d"):format(node.host, node.port)
-end
-
---- Seconds of an option, if it is given.
-local function seconds(opt, key)
-  local value = opt[key]
-  if value ~= nil and not (type(value) == "number" and value > 0) then
-    error(("redis cluster: %s = %s (expected seconds above 0)"):format(key, tostring(value)), 3)
-  end
-  return value or false
-end
-
---- How commands that change nothing are sent, as `network.new` knows it.
-local function reads(opt)
-  local of = opt.read_slave
-  if of == "replica" then
-    return 2
-  end
-  if of ~= nil and type(of) ~= "boolean" then
-    error(("redis cluster: read_slave = %s (expected true, false or \"replica\")"):format(tostring(of)), 3)
-  end
-  return of and 1 or 0
-end
-
---- Who this side is and what it wants, as `network.new` knows it.
-local function flat(opt)
-  local tls = opt.tls
-  local files, judge = {}, tls and 1 or 0
-  if type(tls) == "table" then
-    files = tls
-    if tls.verify ~= nil then
-      judge = tls.verify and 2 or 3
-    end
-  end
-  return {
-    opt.auth and tostring(opt.auth) or false,
-    opt.username and tostring(opt.username) or false,
-    math.tointeger(tonumber(opt.db or 0)) or error(("redis cluster: db = %s is no number"):format(tostring(opt.db)), 3),
-    reads(opt),
-    seconds(opt, "connect_timeout"),
-    seconds(opt, "command_timeout"),
-    judge,
-  }, files.ca, files.certfile, files.keyfile
-end
-
---- The configuration of a connection to one server of the cluster.
-local function connection_of(self, node)
-  local conf = { host = node.host, port = node.port, db = self.opt.db or 0 }
-  for _, key in ipairs(PASSED) do
-    conf[key] = self.opt[key]
-  end
-  return conf
-end
 
 --- A client of the cluster that these servers belong to. **Yields.**
 ---@param startup_nodes skynet.db.redis.node|skynet.db.redis.node[]
@@ -109,14 +62,14 @@ function cluster.new(startup_nodes, opt, onmessage)
     startup_nodes = { startup_nodes }
   end
   opt = opt or {}
-  local servers = {}
   for index, node in ipairs(startup_nodes) do
     if type(node.host) ~= "string" then
       error(("redis cluster: server %d has no host (string expected, got %s)"):format(index, type(node.host)), 2)
     end
-    servers[2 * index - 1] = node.host
-    servers[2 * index] = math.tointeger(tonumber(node.port or 6379))
-      or error(("redis cluster: port %s of %s is no number"):format(tostring(node.port), node.host), 2)
+  end
+  local reads = opt.read_slave
+  if reads ~= nil and type(reads) ~= "boolean" and reads ~= "replica" then
+    error(('redis cluster: read_slave = %s (expected true, false or "replica")'):format(tostring(reads)), 2)
   end
   local self = setmetatable({
     startup_nodes = startup_nodes,
@@ -125,79 +78,45 @@ function cluster.new(startup_nodes, opt, onmessage)
     opt = opt,
     slots = {},
     nodes = {},
-    __cluster = network.new(servers, flat(opt)),
     __opening = {},
     __onmessage = onmessage or false,
-    __watching = {},
+    __watch = false,
+    __asking = false,
+    __asked = 0,
   }, rediscluster)
   -- Servers that cannot be reached yet are no error before a command needs them.
   pcall(self.initialize_slots_cache, self)
   return self
 end
 
---- Runs a command. **Yields.** Raises the server's error.
----@param command string
----@param ... any its arguments, the key among them
-function rediscluster:call(command, ...)
-  local name = command:lower()
-  if name == "subscribe" or name == "psubscribe" or name == "unsubscribe" or name == "punsubscribe" then
-    local channel = ...
-    if channel == nil then
-      error("No way to dispatch this command to Redis Cluster: " .. command)
-    end
-    local watch = self:get_watch_connection_by_slot(self:keyslot(channel))
-    return watch[name](watch, ...)
+--- The configuration of a connection to one server of the cluster.
+---@param node skynet.db.redis.node
+---@return skynet.redis.options
+function rediscluster:conf_of(node)
+  local conf = { host = node.host, port = node.port, db = self.opt.db }
+  for _, key in ipairs(PASSED) do
+    conf[key] = self.opt[key]
   end
-  local reply = network.call(self.__cluster, command, ...)
-  if name == "exists" or name == "sismember" then
-    return reply ~= 0
-  end
-  return reply
+  return conf
 end
 
---- The slot of a key, 0 to 16383.
----@param key string|number
----@return integer
-function rediscluster:keyslot(key)
-  return network.keyslot(key)
-end
-
---- Asks who has which slot, for `slots` and `nodes`. **Yields.**
-function rediscluster:initialize_slots_cache()
-  local slots, nodes = {}, {}
-  for _, range in ipairs(network.call(self.__cluster, "cluster", "slots")) do
-    local function server(index)
-      local node = { host = range[index][1], port = math.tointeger(range[index][2]) }
-      node.name = nodename(node)
-      return node
-    end
-    local master = server(3)
-    master.slaves = {}
-    for index = 4, #range do
-      master.slaves[index - 3] = server(index)
-    end
-    nodes[#nodes + 1] = master
-    for slot = range[1], range[2] do
-      slots[slot] = master
-    end
+--- `host:port`, which is also noted as the name.
+---@param node skynet.db.redis.node
+local function name_of(node)
+  local name = node.name
+  if not name then
+    name = ("%s:%d"):format(node.host, node.port or 6379)
+    node.name = name
   end
-  self.slots, self.nodes = slots, nodes
+  return name
 end
 
---- Forgets who has which slot; the next command asks.
-function rediscluster:flush_slots_cache()
-  self.slots = {}
-  network.close(self.__cluster)
-end
-
---- Closes all connections; commands open new ones.
-function rediscluster:close_all_connection()
-  local connections = self.connections
-  self.connections = {}
-  for _, connection in pairs(connections) do
-    pcall(connection.disconnect, connection)
+--- Closes a connection that is of no use any more.
+local function drop(self, name, connection)
+  if self.connections[name] == connection then
+    self.connections[name] = nil
   end
-  network.close(self.__cluster)
+  pcall(connection.disconnect, connection)
 end
 
 --- Makes room for one more connection.
@@ -207,20 +126,15 @@ local function make_room(self)
     count = count + 1
   end
   if count >= self.max_connections then
-    local name, connection = next(self.connections)
-    self.connections[name] = nil
-    pcall(connection.disconnect, connection)
+    drop(self, next(self.connections))
   end
 end
 
---- A connection of `skynet.db.redis` to one server; callers at the same time get the same one.
---- **Yields.**
----@param node skynet.db.redis.node
-function rediscluster:get_connection(node)
-  local name = node.name or nodename(node)
-  node.name = name
+--- The connection called `name`, opened if need be; callers at the same time get the same one.
+local function opened(self, name, open)
   local connection = self.connections[name]
-  if connection then
+  -- One that its user has closed has no methods any more.
+  if connection and getmetatable(connection) then
     return connection
   end
   local opening = self.__opening[name]
@@ -235,7 +149,7 @@ function rediscluster:get_connection(node)
   end
   opening = {}
   self.__opening[name] = opening
-  local ok, made = pcall(redis.connect, connection_of(self, node))
+  local ok, made = pcall(open)
   self.__opening[name] = nil
   if ok then
     make_room(self)
@@ -253,27 +167,37 @@ function rediscluster:get_connection(node)
   return made
 end
 
-local function shuffled(nodes)
-  local order = { table.unpack(nodes) }
-  for index = #order, 2, -1 do
-    local other = math.random(index)
-    order[index], order[other] = order[other], order[index]
-  end
-  return order
+--- A connection to one server. **Yields.**
+---@param node skynet.db.redis.node
+---@return skynet.redis.connection
+function rediscluster:get_connection(node)
+  return opened(self, name_of(node), function()
+    return redis.connect(self:conf_of(node))
+  end)
 end
 
---- A connection to any server that answers. **Yields.**
+--- A connection for reads of a replica. **Yields.**
+local function replica_connection(self, node)
+  local name = name_of(node) .. " (reads)"
+  return opened(self, name, function()
+    local connection = redis.connect(self:conf_of(node))
+    connection:readonly()
+    return connection
+  end), name
+end
+
+--- A connection to any master that answers. **Yields.**
+---@return skynet.redis.connection
 function rediscluster:get_random_connection()
   local last = "none is known"
-  for _, node in ipairs(shuffled(#self.nodes > 0 and self.nodes or self.startup_nodes)) do
+  for _, node in ipairs(slots.candidates(self)) do
     local ok, connection = pcall(self.get_connection, self, node)
     if ok then
       local alive, answer = pcall(connection.ping, connection)
       if alive and answer == "PONG" then
         return connection
       end
-      self.connections[node.name] = nil
-      pcall(connection.disconnect, connection)
+      drop(self, node.name, connection)
       connection = answer
     end
     last = tostring(connection)
@@ -283,6 +207,7 @@ end
 
 --- A connection to the server that has a slot, for pipelines and transactions. **Yields.**
 ---@param slot integer
+---@return skynet.redis.connection
 function rediscluster:get_connection_by_slot(slot)
   if not self.slots[slot] then
     pcall(self.initialize_slots_cache, self)
@@ -295,17 +220,190 @@ function rediscluster:get_connection_by_slot(slot)
   if ok then
     return connection
   end
-  -- The master is gone: somebody else may have its slots the next time.
-  self.slots[slot] = nil
-  if self.opt.read_slave and #node.slaves > 0 then
-    local slave = node.slaves[math.random(#node.slaves)]
-    ok, connection = pcall(self.get_connection, self, slave)
+  slots.stale(self)
+  if self.opt.read_slave and node.slaves and #node.slaves > 0 then
+    ok, connection = pcall(replica_connection, self, node.slaves[math.random(#node.slaves)])
     if ok then
-      connection:readonly()
       return connection
     end
   end
   return self:get_random_connection()
+end
+
+--- Asks who has which slot, for `slots` and `nodes`. **Yields.**
+function rediscluster:initialize_slots_cache()
+  slots.ask(self)
+end
+
+--- Forgets who has which slot; the next command asks.
+function rediscluster:flush_slots_cache()
+  self.slots = {}
+end
+
+--- Closes all connections; commands open new ones.
+function rediscluster:close_all_connection()
+  for name, connection in pairs(self.connections) do
+    self.connections[name] = nil
+    pcall(connection.disconnect, connection)
+  end
+end
+
+--- The slot of a key, 0 to 16383.
+---@param key string|number
+---@return integer
+function rediscluster:keyslot(key)
+  return native.keyslot(key)
+end
+
+--- The subscriber of this client, whatever the slot: a message reaches all servers of a cluster.
+--- **Yields.**
+---@param slot integer
+---@return skynet.redis.watch
+function rediscluster:get_watch_connection_by_slot(slot) -- luacheck: ignore slot
+  return subscriptions.watch(self)
+end
+
+--- What a connection is told for `command` right behind ASKING, in one write: another command
+--- between them would take the leave for itself.
+local function ask_for(connection, command, ...)
+  local reply = connection:pipeline { { "asking" }, table.pack(command, ...) }
+  if command == "exists" or command == "sismember" then
+    return reply ~= 0
+  end
+  return reply
+end
+
+---@class skynet.db.redis.cluster.try what is known of a command on its way
+---@field slot integer
+---@field read boolean it changes nothing
+---@field ask skynet.db.redis.node? the server that the slot is just moving to
+---@field replicas boolean replicas may be asked
+
+--- The connection for a command, its server, and the name under which it is kept. Raises when it cannot
+--- be opened.
+local function connection_for(self, try)
+  if try.ask then
+    return self:get_connection(try.ask), try.ask, try.ask.name
+  end
+  local node = self.slots[try.slot]
+  if not node then
+    slots.ask(self)
+    node = self.slots[try.slot] or slots.candidates(self)[1]
+  end
+  local replicas = try.replicas and node.slaves or {}
+  local replica = replicas[1] and replicas[math.random(#replicas)]
+  if replica and self.opt.read_slave == "replica" then
+    local ok, connection, name = pcall(replica_connection, self, replica)
+    if ok then
+      return connection, node, name
+    end
+  end
+  local ok, connection = pcall(self.get_connection, self, node)
+  if ok then
+    return connection, node, node.name
+  end
+  slots.stale(self)
+  if replica then
+    local name
+    connection, name = replica_connection(self, replica)
+    return connection, node, name
+  end
+  error(connection, 0)
+end
+
+--- Whether a command that has failed is to be sent again; notes what the failure says about the
+--- cluster.
+local function goes_on(self, try, failure, connection, node, name)
+  local kind, slot, address = failure:match "^(%u+) ?(%d*) ?(%S*)"
+  if kind == "MOVED" or kind == "ASK" then
+    local host, port = address:match "^(.*):(%d+)$"
+    -- Without a host it is the one that was asked.
+    local to = { host = host ~= "" and host or node.host, port = math.tointeger(port) }
+    if kind == "ASK" then
+      try.ask = to
+    elseif name ~= node.name then
+      -- A replica whose connection was made anew has to be told again that it is for reads.
+      drop(self, name, connection)
+      try.replicas = false
+    else
+      slots.moved(self, math.tointeger(slot), to)
+    end
+    return true
+  elseif PASSING[kind] then
+    slots.stale(self)
+    return true
+  elseif failure:find(": cannot connect (", 1, true) or failure:find ": the connection is closed$" then
+    drop(self, name, connection)
+    slots.stale(self)
+    return true
+  elseif failure:find(": connection lost (", 1, true) then
+    slots.stale(self)
+    return try.read
+  end
+  return false
+end
+
+--- Sends a command until it is done.
+local function persist(self, try, command, ...)
+  local last
+  for tried = 1, TRIES do
+    if tried > 2 then
+      skynet.sleep(math.min(FIRST_PAUSE << (tried - 3), LONGEST_PAUSE))
+    end
+    local ok, connection, node, name = pcall(connection_for, self, try)
+    local asking = try.ask
+    try.ask = nil
+    if ok then
+      local done, reply
+      if asking then
+        done, reply = pcall(ask_for, connection, command, ...)
+      else
+        done, reply = pcall(connection[command], connection, ...)
+      end
+      if done then
+        return reply
+      end
+      if not goes_on(self, try, reply, connection, node, name) then
+        error(reply, 0)
+      end
+      last = reply
+    elseif slots.is_lost(connection) then
+      error(connection, 0)
+    else
+      last = connection
+    end
+  end
+  if PASSING[last:match "^%u+"] then
+    error(last, 0)
+  end
+  error(("Too many Cluster redirections?,maybe node is disconnected (last error: %q)"):format(last), 0)
+end
+
+--- Runs a command. **Yields.** Raises the server's error, or why there is no reply.
+---@param command string
+---@param ... any its arguments, the key among them
+function rediscluster:call(command, ...)
+  command = command:lower()
+  if subscriptions.is_verb(command) then
+    return subscriptions.change(self, command, ...)
+  end
+  local slot, read = native.route(command, ...)
+  local reads = read and self.opt.read_slave
+  local try = { slot = slot, read = read, replicas = reads }
+  -- Most commands need no more than this.
+  local node = self.slots[slot]
+  local connection = node and reads ~= "replica" and self.connections[node.name]
+  local method = connection and connection[command]
+  if method then
+    local ok, reply = pcall(method, connection, ...)
+    if ok then
+      return reply
+    end
+    if not goes_on(self, try, reply, connection, node, node.name) then
+      error(reply, 0)
+    end
+  end
+  return persist(self, try, command, ...)
 end
 
 -- Every other name is a command.

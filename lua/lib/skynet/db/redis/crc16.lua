@@ -1,6 +1,2 @@
---- `skynet.db.redis.crc16`: the checksum that says to which slot of a cluster a key belongs.
-
-local network = require "skynet.redis.cluster"
-
----@type fun(text: string): integer
-return network.crc16
+--- `skynet.db.redis.crc16`: the checksum of keys, a function.
+return require("skynet.redis.client").crc16

@@ -1,19 +1,12 @@
 //! Which slot of a cluster a key belongs to, and which argument of a command is its key.
 //!
 //! Invariant: the same slot as the servers compute.
-//! Not here: which server has a slot (the `redis` crate).
+//! Not here: which server has a slot (`lua/lib/skynet/db/redis/cluster.lua`).
+
+use super::crc16::crc16;
 
 /// Slots of a cluster.
 pub const SLOTS: u16 = 16_384;
-
-/// CRC16 with polynomial 0x1021 and start 0, most significant bit first.
-pub fn crc16(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0, |sum, byte| {
-        (0..8).fold(sum ^ u16::from(*byte) << 8, |sum, _| {
-            if sum & 0x8000 == 0 { sum << 1 } else { sum << 1 ^ 0x1021 }
-        })
-    })
-}
 
 /// The slot of a key: of what stands between its first braces, if that is something.
 pub fn slot_of(key: &[u8]) -> u16 {
@@ -66,34 +59,44 @@ fn keys_of(name: &[u8]) -> Keys {
     }
 }
 
-/// The slot of a command, whose name is in capitals and stands first.
+/// The slot of a command of so many parts: `part` gives one by its position, the name, which is in
+/// capitals, being the first.
 ///
 /// # Errors
 /// When it belongs to none, or to several.
-pub fn route(arguments: &[Vec<u8>]) -> Result<u16, Unroutable> {
-    let name = arguments.first().ok_or(Unroutable::NoKey)?;
-    let at = |position: usize| arguments.get(position).map(|key| slot_of(key));
+pub fn route<'a>(
+    name: &[u8],
+    count: usize,
+    mut part: impl FnMut(usize) -> &'a [u8],
+) -> Result<u16, Unroutable> {
     let found = match keys_of(name) {
         Keys::None => None,
         // A command such as `CLUSTER SLOTS` has fewer, and any server will do for it.
-        Keys::At(position) => at(position).or_else(|| at(1)),
+        Keys::At(position) => {
+            let position = if position < count { position } else { 1 };
+            (position < count).then(|| slot_of(part(position)))
+        }
         Keys::Counted(position) => {
-            let count = arguments.get(position).and_then(|text| str::from_utf8(text).ok());
-            let count = count.and_then(|text| text.trim().parse::<usize>().ok()).unwrap_or(0);
-            let mut slots = arguments.iter().skip(position + 1).take(count).map(|key| slot_of(key));
+            let keys = if position < count { number(part(position)) } else { 0 };
+            let end = count.min((position + 1).saturating_add(keys));
+            let mut slots = (position + 1..end).map(|position| slot_of(part(position)));
             let first = slots.next();
             if slots.any(|slot| Some(slot) != first) {
                 return Err(Unroutable::ManySlots);
             }
             // Without keys the first argument behind decides, as in skynet.
-            first.or_else(|| at(position + 1))
+            first.or_else(|| (position + 1 < count).then(|| slot_of(part(position + 1))))
         }
         Keys::Streams => {
-            let word = arguments.iter().position(|word| word.eq_ignore_ascii_case(b"STREAMS"));
-            word.and_then(|word| at(word + 1))
+            let word = (1..count).find(|at| part(*at).eq_ignore_ascii_case(b"STREAMS"));
+            word.filter(|word| word + 1 < count).map(|word| slot_of(part(word + 1)))
         }
     };
     found.ok_or(Unroutable::NoKey)
+}
+
+fn number(text: &[u8]) -> usize {
+    str::from_utf8(text).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
 }
 
 /// Commands that change nothing: they may be asked of a replica, and again when it is unknown
@@ -190,13 +193,12 @@ mod tests {
     use super::*;
 
     fn routed(line: &str) -> Result<u16, Unroutable> {
-        let words: Vec<Vec<u8>> = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
-        route(&words)
+        let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        route(words[0], words.len(), |position| words[position])
     }
 
     #[test]
     fn slots_are_those_of_the_servers() {
-        assert_eq!(crc16(b"123456789"), 0x31c3);
         for (key, slot) in
             [("foo", 12182), ("bar", 5061), ("{foo}x", 12182), ("a{foo}{bar}", 12182), ("", 0)]
         {
@@ -233,7 +235,6 @@ mod tests {
             assert_eq!(routed(line), Err(Unroutable::NoKey), "{line}");
         }
         assert_eq!(routed("EVAL code 2 foo bar"), Err(Unroutable::ManySlots));
-        assert_eq!(route(&[]), Err(Unroutable::NoKey));
     }
 
     #[test]
