@@ -58,7 +58,7 @@ fn a_client_finds_its_master_and_follows_a_fail_over() {
     });
     let before = good(&mut script);
     wait_until("calls are answered by the new master", || good(&mut script) > before + 100);
-    assert_eq!(script.get("return db:client('list'):match ' db=(%d+)'"), "3");
+    assert_eq!(script.get("return db:client('info'):match ' db=(%d+)'"), "3");
     script.get("state.running = false");
     wait_until("every call has ended", || script.get("return state.ended") == "16");
     assert_eq!(script.get("return state.wrong"), "0");

@@ -83,6 +83,7 @@ function cluster.new(startup_nodes, opt, onmessage)
     __watch = false,
     __asking = false,
     __asked = 0,
+    __stale = false,
   }, rediscluster)
   -- Servers that cannot be reached yet are no error before a command needs them.
   pcall(self.initialize_slots_cache, self)
@@ -332,11 +333,13 @@ local function goes_on(self, try, failure, connection, node, name)
   elseif PASSING[kind] then
     slots.stale(self)
     return true
-  elseif failure:find(": cannot connect (", 1, true) or failure:find ": the connection is closed$" then
-    drop(self, name, connection)
+  elseif failure:find(": cannot connect (", 1, true) then
     slots.stale(self)
     return true
-  elseif failure:find(": connection lost (", 1, true) then
+  elseif failure:find ": the connection is closed$" then
+    drop(self, name, connection)
+    return true
+  elseif failure:find(": connection lost (", 1, true) or failure:find ": the connection was closed$" then
     slots.stale(self)
     return try.read
   end
