@@ -1,5 +1,6 @@
 #!/bin/sh
 # Installs what `make test` needs beside Rust: a C compiler, make, C modules for Lua 5.3, the WebSocket
+# libraries of Python and Node.js, Chromium, and for root ip, with which the cluster's tests make two hosts.
 # libraries of Python and Node.js, redis-server, and for root ip, with which the cluster's tests make two hosts.
 # Debian and Ubuntu, as root: through apt. Elsewhere it says what is missing. It is quick when all is there.
 set -eu
@@ -11,6 +12,9 @@ have_package() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q ' insta
 command -v cc >/dev/null || need gcc
 [ -e /usr/include/stdio.h ] || need libc6-dev
 command -v make >/dev/null || need make
+# Ubuntu has it as a snap alone: there one that is installed already serves.
+command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null ||
+  need chromium
 [ "$(id -u)" != 0 ] || command -v ip >/dev/null || need iproute2
 if command -v dpkg-query >/dev/null; then
   for package in lua-cjson lua-lpeg lua-filesystem python3-websockets nodejs node-ws redis-server redis-tools; do

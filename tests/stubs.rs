@@ -11,25 +11,38 @@ use std::path::Path;
 
 /// Stub, binding, the tables of its functions, and names that the binding takes from elsewhere.
 const MODULES: &[(&str, &str, &[&str], &[&str])] = &[
+    ("lpeg", "lpeg/mod.rs", &["FUNCTIONS"], &[]),
+    ("bson", "bson/mod.rs", &["FUNCTIONS"], &[]),
+    ("md5", "md5.rs", &["FUNCTIONS"], &[]),
+    ("md5.core", "md5.rs", &["CORE"], &[]),
     ("skynet", "skynet/mod.rs", &["FUNCTIONS"], &[]),
     ("skynet.cluster.network", "cluster.rs", &["FUNCTIONS"], &[]),
     ("skynet.codecache", "codecache.rs", &["FUNCTIONS"], &[]),
     ("skynet.core", "core.rs", &["FUNCTIONS"], &[]),
     // `running` and `isyieldable` are Lua's own.
     ("skynet.coroutine", "skynet_coroutine.rs", &["SKYNET"], &["isyieldable", "running", "yield"]),
+    ("skynet.crypt", "crypt.rs", &["FUNCTIONS"], &[]),
+    ("skynet.debugchannel", "debugchannel.rs", &["FUNCTIONS"], &[]),
     ("skynet.http.codec", "http.rs", &["FUNCTIONS"], &[]),
     ("skynet.internal", "internal.rs", &["FUNCTIONS"], &[]),
     ("skynet.memory", "memory.rs", &["FUNCTIONS"], &[]),
+    ("skynet.multicast.core", "multicast.rs", &["FUNCTIONS"], &[]),
     ("skynet.netpack", "netpack.rs", &["FUNCTIONS"], &[]),
     ("skynet.profile", "profile.rs", &["FUNCTIONS"], &["yield", "yield_co"]),
     ("skynet.redis.cluster", "redis/cluster.rs", &["FUNCTIONS"], &[]),
+    ("skynet.datasheet.core", "shared/sheet.rs", &["FUNCTIONS"], &[]),
+    ("skynet.shared", "shared/mod.rs", &["FUNCTIONS"], &[]),
+    ("skynet.sharedata.core", "shared/core.rs", &["FUNCTIONS"], &[]),
+    ("skynet.stm", "shared/stm.rs", &["FUNCTIONS"], &[]),
     ("skynet.socket.tls", "tls/mod.rs", &["FUNCTIONS"], &[]),
     ("skynet.tls.memory", "tls/memory.rs", &["FUNCTIONS"], &[]),
     ("skynet.redis.client", "redis/mod.rs", &["FUNCTIONS"], &[]),
     ("skynet.require", "require.rs", &["FUNCTIONS"], &["require"]),
     ("skynet.socket", "socket/mod.rs", &["FUNCTIONS"], &[]),
     ("skynet.socketdriver", "socket/driver.rs", &["FUNCTIONS"], &[]),
+    ("skynet.sproto", "sproto/mod.rs", &["INTERNAL"], &[]),
     ("skynet.websocket", "websocket/mod.rs", &["FUNCTIONS"], &[]),
+    ("sproto.core", "sproto/mod.rs", &["FUNCTIONS"], &[]),
 ];
 
 fn read(path: &str) -> String {

@@ -1,10 +1,12 @@
 -- http.websocket echo: the connections are spread over 4 agent services.
 -- config bench_nodelay = "true" turns Nagle off on every accepted connection.
+-- RSS is answered with the memory of the process, and QUIT ends it.
 local skynet = require "skynet"
 local socket = require "skynet.socket"
 local socketdriver = require "skynet.socketdriver"
 local websocket = require "http.websocket"
 require "skynet.manager"
+local bench = require "bench"
 
 local port = math.tointeger(skynet.getenv "bench_port") or 18703
 local nodelay = skynet.getenv "bench_nodelay" == "true"
@@ -15,6 +17,8 @@ if ... == "agent" then
   function handle.message(id, msg)
     if msg == "QUIT" then
       skynet.abort()
+    elseif msg == "RSS" then
+      return websocket.write(id, tostring(bench.rss_kib()))
     end
     websocket.write(id, msg, "binary")
   end

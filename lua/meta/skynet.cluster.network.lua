@@ -18,6 +18,10 @@ function network.call(node, address, ...) end
 ---@return integer|string port or the reason
 function network.listen(address, most) end
 
+--- What tells this node from others in traces.
+---@return string
+function network.nodename() end
+
 --- The local service that stands for an address of another node.
 ---@param node string
 ---@param address string|integer

@@ -28,7 +28,7 @@ function memory.dumpinfo(options) end
 function memory.info() end
 
 --- Five counters, all 0; logs that there is no jemalloc.
----@return { active: integer, allocated: integer, mapped: integer, resident: integer, retained: integer }
+---@return table<string, integer> by "stats.active", "stats.allocated" and so on
 function memory.jestat() end
 
 --- 0; logs that there is no jemalloc.

@@ -47,7 +47,7 @@ function socket.invalid(id) end
 ---@param bytes? integer
 function socket.limit(id, bytes) end
 
---- A listening socket, which accepts from `start` on. Raises `Listen error`.
+--- A listening socket, which accepts from `start` on. Raises `Listen error`. **Yields** for a host name.
 ---@param host string
 ---@param port? integer
 ---@param backlog? integer
@@ -150,7 +150,7 @@ function socket.start(id, f) end
 ---@return string? failure
 function socket.stdin() end
 
---- A socket of datagrams.
+--- A socket of datagrams. **Yields** for a host name.
 ---@param f fun(data: string, from: string)
 ---@param host? string
 ---@param port? integer
@@ -163,21 +163,21 @@ function socket.udp(f, host, port) end
 ---@return integer port
 function socket.udp_address(from) end
 
---- Names the peer that `write` sends to.
+--- Names the peer that `write` sends to. **Yields** for a host name.
 ---@param id integer
 ---@param host string
 ---@param port? integer
 ---@param f? fun(data: string, from: string)
 function socket.udp_connect(id, host, port, f) end
 
---- A socket of datagrams that talks to one peer alone.
+--- A socket of datagrams that talks to one peer alone. **Yields** for a host name.
 ---@param host string
 ---@param port integer
 ---@param f fun(data: string, from: string)
 ---@return integer id
 function socket.udp_dial(host, port, f) end
 
---- A socket of datagrams at an address of its own.
+--- A socket of datagrams at an address of its own. **Yields** for a host name.
 ---@param host string
 ---@param port integer
 ---@param f fun(data: string, from: string)

@@ -4,13 +4,15 @@
 ---@class skynet.socket.tls
 local tls = {}
 
---- Options of both sides. What is absent is as the config says (`tls_ca`, `tls_verify`, `certfile`, `keyfile`).
+--- Options of both sides. What is absent is as the config says (`tls_ca`, `tls_verify`, `certfile`, `keyfile`,
+--- `tls_handshake_timeout`).
 ---@class skynet.socket.tls.options
 ---@field verify? boolean whether the server's certificate is judged
 ---@field ca? string PEM file of those who are trusted; on a server: clients must show a certificate
 ---@field certfile? string PEM file of the certificate that is shown
 ---@field keyfile? string PEM file of its key
 ---@field ciphers? string ciphers of TLS 1.2, as OpenSSL writes the list
+---@field handshake_timeout? number seconds for the handshake; then the connection is closed
 
 --- Does the handshake of the side that has connected. From then on the socket reads and writes plaintext. **Yields.**
 ---@param fd integer a socket of this service

@@ -43,7 +43,8 @@ function driver.header(bytes) end
 ---@return skynet.socket.info[]
 function driver.info() end
 
---- The id of a listening socket, which accepts from `start` on.
+--- The id of a listening socket, which accepts from `start` on. **Yields** for a host name, as all functions with
+--- one here but `connect`.
 ---@param host string
 ---@param port? integer
 ---@param backlog? integer

@@ -28,6 +28,7 @@ use crate::{continuation, natives};
 const FUNCTIONS: &[Entry] = natives![
     c"call" => call_remote,
     c"listen" => listen,
+    c"nodename" => own_name,
     c"proxy" => proxy,
     c"query" => query,
     c"register" => register,
@@ -40,6 +41,16 @@ const FUNCTIONS: &[Entry] = natives![
     c"set_nowaiting" => set_nowaiting,
     c"unregister" => unregister,
 ];
+
+/// `nodename()`: what tells this node from others in traces.
+fn own_name(call: &mut Call) -> NativeResult {
+    let shared = Arc::clone(&call.vm().shared);
+    let kept = call.vm().error_text.keep(&shared.cluster.settings().node_name);
+    drop(shared);
+    // SAFETY: the buffer belongs to the VM and is not touched by the push.
+    unsafe { call.push_bytes(&*kept) };
+    Ok(Outcome::Values(1))
+}
 
 /// Connections of peers that a listening socket takes when its opener says nothing, as skynet's.
 const DEFAULT_PEERS: usize = 1024;

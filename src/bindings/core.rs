@@ -108,13 +108,15 @@ enum Answer {
     Number(i64),
 }
 
-/// `command(name [, text])`: a text, or nil.
+/// `command(name [, text])`: a text, or nothing.
 fn command(call: &mut Call) -> NativeResult {
     // Commands that answer with a value of the environment or a statistic do so themselves.
     match call.check_string(1)? {
         b"GETENV" => {
             drop_command(call);
-            return info::get_environment(call);
+            let answer = info::get_environment(call)?;
+            // A key that has no value is told by no value, unlike `skynet.getenv`.
+            return Ok(if call.kind(-1) == ffi::LUA_TNIL { Outcome::Values(0) } else { answer });
         }
         b"SETENV" => return set_environment(call),
         b"STAT" => {
@@ -125,8 +127,12 @@ fn command(call: &mut Call) -> NativeResult {
         _ => {}
     }
     match run(call)? {
-        Answer::Nothing => call.answer_nil(),
+        Answer::Nothing => NOTHING,
         Answer::Address(handle) => {
+            if let Some([b'.', name @ ..]) = registered(call) {
+                call.push_bytes(name);
+                return Ok(Outcome::Values(1));
+            }
             call.push_text(format_args!(":{:x}", handle.number()));
             Ok(Outcome::Values(1))
         }
@@ -154,7 +160,7 @@ fn int_command(call: &mut Call) -> NativeResult {
 fn address_command(call: &mut Call) -> NativeResult {
     match run(call)? {
         Answer::Address(handle) => call.answer_integer(handle.number().into()),
-        _ => call.answer_nil(),
+        _ => NOTHING,
     }
 }
 
@@ -171,7 +177,7 @@ fn set_environment(call: &mut Call) -> NativeResult {
     if let Some(space) = text.iter().position(|byte| *byte == b' ') {
         call.vm().node.set_environment(&text[..space], &text[space + 1..]);
     }
-    call.answer_nil()
+    NOTHING
 }
 
 /// `NAME ".name :handle"`: gives a service a local name; the first registration wins.
@@ -260,6 +266,12 @@ const fn found(handle: Option<Handle>) -> Answer {
         Some(handle) => Answer::Address(handle),
         None => Answer::Nothing,
     }
+}
+
+/// The name that `REG` has just given.
+fn registered<'a>(call: &mut Call) -> Option<&'a [u8]> {
+    call.string(1).filter(|command| *command == b"REG")?;
+    parameter(call)
 }
 
 /// The text after the command, on the stack as long as the call.

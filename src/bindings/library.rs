@@ -18,24 +18,38 @@ include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
 /// Native modules by name.
 const NATIVE: &[(&str, ffi::lua_CFunction)] = &[
+    ("lpeg", super::lpeg::open),
+    ("bson", super::bson::open),
+    ("md5", super::md5::open),
+    ("md5.core", super::md5::open_core),
+    ("bridge.core", super::bridge::open),
     ("skynet", super::skynet::open),
     ("skynet.cluster.network", super::cluster::open),
     ("skynet.codecache", super::codecache::open),
     ("skynet.core", super::core::open),
     ("skynet.coroutine", super::skynet_coroutine::open),
+    ("skynet.crypt", super::crypt::open),
+    ("skynet.debugchannel", super::debugchannel::open),
     ("skynet.http.codec", super::http::open),
     ("skynet.internal", super::internal::open),
     ("skynet.memory", super::memory::open),
+    ("skynet.multicast.core", super::multicast::open),
     ("skynet.netpack", super::netpack::open),
     ("skynet.profile", super::profile::open),
     ("skynet.redis.cluster", super::redis::cluster::open),
+    ("skynet.datasheet.core", super::shared::sheet::open),
+    ("skynet.shared", super::shared::open),
+    ("skynet.sharedata.core", super::shared::core::open),
+    ("skynet.stm", super::shared::stm::open),
     ("skynet.socket.tls", super::tls::open),
     ("skynet.tls.memory", super::tls::memory::open),
     ("skynet.redis.client", super::redis::open),
     ("skynet.require", super::require::open),
     ("skynet.socket", super::socket::open),
     ("skynet.socketdriver", super::socket::driver::open),
+    ("skynet.sproto", super::sproto::open_internal),
     ("skynet.websocket", super::websocket::open),
+    ("sproto.core", super::sproto::open),
 ];
 
 /// Standard libraries by name; the others are opened late (`standard/late.rs`).
@@ -59,6 +73,7 @@ impl Library for Builtin {
             super::package::install(state);
             super::require::install(state);
             super::standard::install(state);
+            super::shared::raw::install(state);
         }
     }
 

@@ -26,7 +26,7 @@ const FUNCTIONS: &[Entry] = natives![
 
 /// What `jestat` asks jemalloc for.
 const STATISTICS: [&std::ffi::CStr; 5] =
-    [c"active", c"allocated", c"mapped", c"resident", c"retained"];
+    [c"stats.active", c"stats.allocated", c"stats.mapped", c"stats.resident", c"stats.retained"];
 
 /// Opens the module.
 ///

@@ -3,14 +3,16 @@
 //! Order: `package.preload`; what is built into the binary; Lua files on `package.path` through
 //! the code cache; C modules on `package.cpath`, if the sandbox lets them. So a foreign
 //! `skynet/lualib` on the path never takes the place of our own modules.
+//! The short names of before skynet 1.2 are an exception: a project may well have a `profile` or a
+//! `memory` of its own, which then is the one that is meant.
 
 use std::ffi::c_int;
 
 use mlua::ffi;
 
 use crate::natives;
-use crate::vm::loader;
 use crate::vm::native::{Call, Entry, Lossy, NativeResult, Outcome, Raise};
+use crate::vm::{loader, project};
 
 const SEARCHERS: &[Entry] = natives![
     c"builtin" => search_builtin,
@@ -72,12 +74,33 @@ fn search_builtin(call: &mut Call) -> NativeResult {
         return Ok(Outcome::Values(1));
     }
     if let Some(embedded) = library.module(name) {
+        if project_has(call, name) {
+            call.push_text(format_args!("\n\tthe project has a module of this name"));
+            return Ok(Outcome::Values(1));
+        }
         loader::load_embedded(call, embedded)?;
         return Ok(Outcome::Values(1));
     }
     let name = Lossy(name);
     call.push_text(format_args!("\n\tno built-in module '{name}'"));
     Ok(Outcome::Values(1))
+}
+
+/// True when a module means the project's own file on `package.path`.
+fn project_has(call: &mut Call, name: &[u8]) -> bool {
+    let state = call.state();
+    // SAFETY: a native has free slots; the path is read while it stands on the stack.
+    unsafe {
+        ffi::lua_getglobal(state, c"package".as_ptr());
+        if ffi::lua_type(state, -1) != ffi::LUA_TTABLE {
+            ffi::lua_settop(state, -2);
+            return false;
+        }
+        ffi::lua_getfield(state, -1, c"path".as_ptr());
+        let own = project::has_module(call.string(-1).unwrap_or_default(), name);
+        ffi::lua_settop(state, -3);
+        own
+    }
 }
 
 /// Finds a Lua file on `package.path`, as Lua's own searcher does, and loads it through the cache.

@@ -104,15 +104,18 @@ impl Cluster {
                         ),
                     );
                 }
-                return;
+                return Ok(());
             }
             refused = false;
             local.log(source, &format!("socket accept from {peer}"));
             let (node, cluster) = (Arc::clone(&local), Arc::clone(&cluster));
             tokio::spawn(welcome(node, cluster, source, socket, peer.to_string()));
+            Ok(())
         };
-        let failed = move |error: &io::Error| {
-            node.log(source, &format!("cluster at {here}: cannot accept connections ({error})"));
+        let failed = move |error: &io::Error, more: u64| {
+            let more = if more == 0 { String::new() } else { format!(", {more} more times") };
+            let text = format!("cluster at {here}: cannot accept connections ({error}){more}");
+            node.log(source, &text);
         };
         drop(self);
         // It ends with the node's I/O.

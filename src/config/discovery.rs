@@ -18,9 +18,8 @@ const LEASE: RangeInclusive<u32> = 1..=3_600;
 /// Makes sure that the keys can be used.
 pub(super) fn check(reader: &Reader<'_>) -> Result<(), ConfigError> {
     let url = reader.assigned("cluster").map(|given| String::from_utf8_lossy(&given.text));
-    let rest = url.as_deref().and_then(|url| {
-        SCHEMES.iter().find_map(|scheme| url.strip_prefix(scheme))
-    });
+    let rest =
+        url.as_deref().and_then(|url| SCHEMES.iter().find_map(|scheme| url.strip_prefix(scheme)));
     if let Some(rest) = rest {
         check_url(rest).map_err(|why| hidden(reader, rest, &why))?;
     }

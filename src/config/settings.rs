@@ -13,6 +13,7 @@ use super::assignment::{Assignment, Assignments, Kind};
 use super::cluster::ClusterKeys;
 use super::error::{ConfigError, Place};
 use super::keys::{self, DefaultValue};
+use super::redis::RedisKeys;
 use super::websocket::WebSocketKeys;
 
 /// Worker threads that a node may have; skynet's own limits.
@@ -21,11 +22,17 @@ const THREADS: RangeInclusive<u64> = 1..=1024;
 /// MiB that may wait to be sent on one socket: from what a warning needs to what fits no machine.
 const SEND_LIMIT: RangeInclusive<u64> = 2..=1 << 20;
 
+/// MiB of shared tables: from one small one to what fits no machine.
+const SHARED: RangeInclusive<u64> = 1..=1 << 20;
+
 /// MiB of a reply of Redis: up to what a Lua string can be here.
 const REDIS_REPLY: RangeInclusive<u64> = 1..=1 << 20;
 
 /// Node ids: the top eight bits of an address.
 const HARBORS: RangeInclusive<u64> = 0..=255;
+
+/// Seconds for the handshake of TLS: one tick to one hour.
+const TLS_HANDSHAKE: RangeInclusive<f64> = 0.01..=3_600.0;
 
 /// Seconds that an orderly stop may be given: nothing to one day.
 const STOP_DEADLINE: RangeInclusive<f64> = 0.0..=86_400.0;
@@ -40,6 +47,8 @@ pub struct Settings {
     pub thread: usize,
     /// Whether small writes on TCP go out at once.
     pub tcp_nodelay: bool,
+    /// Bytes that all shared tables of the node may take together.
+    pub shared_limit: usize,
     /// Bytes that may wait to be sent on one socket.
     pub socket_send_limit: usize,
     /// Bytes of a reply of Redis.
@@ -68,6 +77,8 @@ pub struct Settings {
     pub lua_cpath_named: bool,
     /// Lua file that each service runs before its own.
     pub preload: Option<PathBuf>,
+    /// Whether scripts have what Lua 5.1 had.
+    pub compat51: bool,
     /// The service that bootstrap launches last, with its arguments.
     pub start: String,
     /// Where the files of snax services are.
@@ -78,6 +89,8 @@ pub struct Settings {
     pub cluster: Option<PathBuf>,
     /// More about the cluster.
     pub cluster_keys: ClusterKeys,
+    /// The embedded store, if one is wanted.
+    pub redis_keys: Option<RedisKeys>,
     /// WebSocket connections.
     pub websocket_keys: WebSocketKeys,
     /// Address at which this node serves as master.
@@ -92,6 +105,8 @@ pub struct Settings {
     pub keyfile: Option<PathBuf>,
     /// PEM file of those whose certificates are trusted. Absent: the authorities of the system.
     pub tls_ca: Option<PathBuf>,
+    /// How long the handshake of TLS on a socket may take.
+    pub tls_handshake_timeout: Duration,
     /// Whether the certificates of servers are judged.
     pub tls_verify: bool,
     /// Policy file that the config names. Absent: the default file if there is one.
@@ -128,6 +143,7 @@ impl Settings {
         let settings = Self {
             thread: reader.integer("thread", &THREADS)?,
             tcp_nodelay: reader.boolean("tcp_nodelay")?,
+            shared_limit: reader.integer::<usize>("shared_limit", &SHARED)? << 20,
             socket_send_limit: reader.integer::<usize>("socket_send_limit", &SEND_LIMIT)? << 20,
             redis_reply_limit: reader.integer::<usize>("redis_reply_limit", &REDIS_REPLY)? << 20,
             harbor: reader.integer("harbor", &HARBORS)?,
@@ -142,11 +158,13 @@ impl Settings {
             lua_cpath: SearchPath(reader.bytes("lua_cpath")),
             lua_cpath_named: reader.optional("lua_cpath").is_some(),
             preload: reader.path("preload"),
+            compat51: reader.boolean("compat51")?,
             start: reader.words("start")?,
             snax: reader.optional("snax").map(SearchPath),
             logpath: reader.path("logpath"),
             cluster: reader.path("cluster"),
             cluster_keys: ClusterKeys::read(&reader)?,
+            redis_keys: RedisKeys::read(&reader)?,
             websocket_keys: WebSocketKeys::read(&reader)?,
             standalone: reader.text("standalone")?,
             master: reader.text("master")?,
@@ -154,6 +172,7 @@ impl Settings {
             certfile: reader.path("certfile"),
             keyfile: reader.path("keyfile"),
             tls_ca: reader.path("tls_ca"),
+            tls_handshake_timeout: reader.seconds("tls_handshake_timeout", &TLS_HANDSHAKE)?,
             tls_verify: reader.boolean("tls_verify")?,
             sandbox: reader.sandbox(warnings),
             stop_deadline: reader.seconds("stop_deadline", &STOP_DEADLINE)?,
@@ -298,6 +317,7 @@ mod tests {
         let expected = Settings {
             thread: 8,
             tcp_nodelay: true,
+            shared_limit: 8192 << 20,
             socket_send_limit: 64 << 20,
             redis_reply_limit: 512 << 20,
             harbor: 1,
@@ -312,10 +332,12 @@ mod tests {
             lua_cpath: SearchPath(b"./luaclib/?.so".to_vec()),
             lua_cpath_named: false,
             preload: None,
+            compat51: false,
             start: "main".to_owned(),
             snax: None,
             logpath: None,
             cluster: None,
+            redis_keys: None,
             websocket_keys: WebSocketKeys {
                 frame: 256,
                 message: 256,
@@ -341,6 +363,7 @@ mod tests {
             certfile: None,
             keyfile: None,
             tls_ca: None,
+            tls_handshake_timeout: Duration::from_secs(10),
             tls_verify: true,
             sandbox: None,
             stop_deadline: Duration::from_secs(10),

@@ -1,9 +1,9 @@
 //! Driver: what a worker does instead of sleeping while the node has connections.
 //!
 //! An idle worker waits for the network itself and handles what arrives on its own thread, so
-//! that a message from a peer reaches a service without a second thread being woken. Of several
-//! idle ones the first waits, and the next takes its place as soon as it leaves with work. While all
-//! are busy, workers look in between two turns, and the ticker sees to it that somebody does.
+//! that a message from a peer reaches a service without a second thread being woken. One thread at
+//! a time does so. While all are busy, workers look in between two turns, and the ticker sees to it
+//! that somebody does.
 //!
 //! Invariant: a thread that waits in the driver leaves it as soon as its signal is set.
 //! Not here: what waiting is (`net::Io`).
@@ -20,8 +20,7 @@ pub trait Driver: Send + Sync {
     /// Has `begun` called when there is something to wait for at last.
     fn on_begin(&self, begun: Box<dyn Fn() + Send + Sync>);
 
-    /// Waits for events and handles them on this thread until `signal` is set. One thread at a time
-    /// does so; others wait here for its place, or for their signal.
+    /// Waits for events and handles them on this thread until `signal` is set.
     fn wait(&self, signal: &Signal);
 
     /// Handles what has happened already, without waiting.

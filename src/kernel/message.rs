@@ -1,7 +1,8 @@
 //! What travels between services: who sent it, which session it belongs to, of which kind it is,
 //! and its bytes.
 //!
-//! Invariant: a payload is owned by exactly one message. Short payloads live inside the message,
+//! Invariant: a payload is owned by exactly one message, but for shared ones, whose bytes nobody
+//! changes. Short payloads live inside the message,
 //! so that a small call costs no allocation beside its mailbox node; longer ones are blocks of
 //! the C allocator, because scripts and C modules hand them around as `lightuserdata, size`.
 //! Not here: what the bytes mean (`codec`).
@@ -11,6 +12,7 @@ use std::fmt;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::slice;
+use std::sync::Arc;
 
 use super::handle::Handle;
 
@@ -142,6 +144,7 @@ enum Storage {
     },
     Block(Block),
     Vector(Vec<u8>),
+    Shared(Arc<[u8]>),
 }
 
 type InlineBytes = [MaybeUninit<u8>; INLINE_CAPACITY];
@@ -192,6 +195,15 @@ impl Payload {
         }
     }
 
+    /// A payload that others have too: one copy of the bytes for all of them.
+    pub fn shared(bytes: &Arc<[u8]>) -> Self {
+        if bytes.len() <= INLINE_CAPACITY {
+            Self::copy_of(bytes)
+        } else {
+            Self(Storage::Shared(Arc::clone(bytes)))
+        }
+    }
+
     /// A payload with a copy of `pieces`, one behind the other.
     pub fn of_pieces(pieces: &[&[u8]]) -> Self {
         let length = pieces.iter().map(|piece| piece.len()).sum();
@@ -235,6 +247,7 @@ impl Payload {
             Storage::Inline { length: 0, .. } => return (std::ptr::null_mut(), 0),
             Storage::Inline { length, bytes } => Block::copy_of(written(&bytes, length)),
             Storage::Vector(bytes) => Block::copy_of(&bytes),
+            Storage::Shared(bytes) => Block::copy_of(&bytes),
             Storage::Block(block) => block,
         };
         let block = std::mem::ManuallyDrop::new(block);
@@ -248,6 +261,7 @@ impl Payload {
             Storage::Inline { length, bytes } => written(bytes, *length),
             Storage::Block(block) => block.as_slice(),
             Storage::Vector(bytes) => bytes,
+            Storage::Shared(bytes) => bytes,
         }
     }
 
@@ -258,6 +272,7 @@ impl Payload {
             Storage::Inline { length, .. } => usize::from(*length),
             Storage::Block(block) => block.length,
             Storage::Vector(bytes) => bytes.len(),
+            Storage::Shared(bytes) => bytes.len(),
         }
     }
 
@@ -374,6 +389,9 @@ mod tests {
             assert_eq!(payload.as_slice(), bytes);
             let (front, back) = bytes.split_at(length / 3);
             assert_eq!(Payload::of_pieces(&[front, &[], back]).as_slice(), bytes);
+            let shared: Arc<[u8]> = bytes.as_slice().into();
+            let (one, other) = (Payload::shared(&shared), Payload::shared(&shared));
+            assert_eq!((one.as_slice(), one.len()), (other.as_slice(), length));
             let (pointer, size) = payload.into_raw();
             assert_eq!(size, length);
             // SAFETY: the block was just given away by `into_raw`.

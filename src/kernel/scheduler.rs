@@ -140,8 +140,8 @@ pub(super) struct Scheduler {
     used: AtomicUsize,
     stopping: AtomicBool,
     driver: OnceLock<Arc<dyn Driver>>,
-    /// Threads in the driver.
-    drivers: AtomicUsize,
+    /// Some thread is in the driver.
+    driven: AtomicBool,
 }
 
 /// What the worker of this thread needs at hand.
@@ -153,15 +153,15 @@ struct Local {
     driving: Cell<bool>,
 }
 
-/// A thread in the driver, until it is dropped.
-struct Inside<'a> {
+/// The driver's seat, given up when dropped.
+struct Wheel<'a> {
     driver: &'a dyn Driver,
-    drivers: &'a AtomicUsize,
+    driven: &'a AtomicBool,
 }
 
-impl Drop for Inside<'_> {
+impl Drop for Wheel<'_> {
     fn drop(&mut self) {
-        self.drivers.fetch_sub(1, Ordering::SeqCst);
+        self.driven.store(false, Ordering::SeqCst);
     }
 }
 
@@ -180,7 +180,7 @@ impl Scheduler {
             used: AtomicUsize::new(threads),
             stopping: AtomicBool::new(false),
             driver: OnceLock::new(),
-            drivers: AtomicUsize::new(0),
+            driven: AtomicBool::new(false),
         }
     }
 
@@ -189,31 +189,26 @@ impl Scheduler {
         let _ = self.driver.set(driver);
     }
 
-    /// Goes to the driver, if there is something to drive.
-    fn enter_driver(&self) -> Option<Inside<'_>> {
+    /// Takes the driver's seat, if there is something to drive and nobody does.
+    fn take_wheel(&self) -> Option<Wheel<'_>> {
         let driver = self.driver.get().filter(|driver| driver.is_active())?;
-        self.drivers.fetch_add(1, Ordering::SeqCst);
-        Some(Inside { driver: &**driver, drivers: &self.drivers })
-    }
-
-    /// Looks at the network unless somebody waits for it.
-    fn look(&self) {
-        if self.drivers.load(Ordering::SeqCst) == 0
-            && let Some(inside) = self.enter_driver()
-        {
-            inside.driver.look();
-        }
+        let taken =
+            !self.driven.load(Ordering::Relaxed) && !self.driven.swap(true, Ordering::SeqCst);
+        taken.then(|| Wheel { driver: &**driver, driven: &self.driven })
     }
 
     /// Sees to it that somebody looks at the network; called by the ticker.
     pub(super) fn check_driver(&self) {
-        if self.parked() > 0 && self.drivers.load(Ordering::SeqCst) == 0 {
-            // Parked before there was a driver: it finds no work and waits there.
-            if self.driver.get().is_some_and(|driver| driver.is_active()) {
-                self.wake_one();
-            }
-        } else {
-            self.look();
+        if self.driver.get().is_none_or(|driver| !driver.is_active())
+            || self.driven.load(Ordering::SeqCst)
+        {
+            return;
+        }
+        if self.parked() > 0 {
+            // It finds no work and waits in the driver.
+            self.wake_one();
+        } else if let Some(wheel) = self.take_wheel() {
+            wheel.driver.look();
         }
     }
 
@@ -328,7 +323,7 @@ impl Scheduler {
                 turns += 1;
                 if turns == TURNS_PER_CLOCK {
                     turns = 0;
-                    self.look_again(&mut looked);
+                    self.look(&mut looked);
                 }
             } else {
                 on_idle();
@@ -388,14 +383,16 @@ impl Scheduler {
     }
 
     /// Looks at the network if nobody has for a while.
-    fn look_again(&self, looked: &mut Instant) {
+    fn look(&self, looked: &mut Instant) {
         if self.driver.get().is_none_or(|driver| !driver.is_active()) {
             return;
         }
         let now = Instant::now();
         if now.duration_since(*looked) >= LOOK_EVERY {
             *looked = now;
-            self.look();
+            if let Some(wheel) = self.take_wheel() {
+                wheel.driver.look();
+            }
         }
     }
 
@@ -426,14 +423,14 @@ impl Scheduler {
                 if !self.parked.lock().unwrap_or_else(PoisonError::into_inner).contains(&seat) {
                     break;
                 }
-                let Some(inside) = self.enter_driver() else {
+                let Some(wheel) = self.take_wheel() else {
                     std::thread::park();
                     continue;
                 };
                 local.driving.set(true);
-                inside.driver.wait(&self.seats[seat].signal);
+                wheel.driver.wait(&self.seats[seat].signal);
                 local.driving.set(false);
-                drop(inside);
+                drop(wheel);
                 if !local.queue.is_empty() {
                     if !self.withdraw(seat) {
                         // Somebody has woken this worker for other work, which it will not look

@@ -11,6 +11,7 @@
 //! Not here: what scripts see as time (`clock.rs`).
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// What the pace is taken from is at least this long; reading both clocks takes less than a ten
@@ -28,6 +29,24 @@ impl Stamp {
     #[inline]
     pub fn ticks_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// A stamp that many threads set and read; none at first.
+#[derive(Debug, Default)]
+pub struct LastStamp(AtomicU64);
+
+impl LastStamp {
+    /// Remembers `stamp` instead of the one before.
+    #[inline]
+    pub fn set(&self, stamp: Stamp) {
+        // A counter that has just begun to count would read as none.
+        self.0.store(stamp.0.max(1), Ordering::Relaxed);
+    }
+
+    /// The one remembered.
+    pub fn get(&self) -> Option<Stamp> {
+        Some(Stamp(self.0.load(Ordering::Relaxed))).filter(|stamp| stamp.0 > 0)
     }
 }
 

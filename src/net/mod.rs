@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod chunk;
+mod complaints;
 mod half;
 pub mod io;
 pub mod outgoing;

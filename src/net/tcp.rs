@@ -6,20 +6,21 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use tokio::sync::Notify;
 
 use super::address::Address;
+use super::complaints::Complaints;
 
 /// Connections that wait to be accepted when nothing else is asked for. The kernel's own limit
 /// (`net.core.somaxconn`) may be lower.
 pub const BACKLOG: u32 = 1024;
 
-/// Pause after an accept that failed because the process has no descriptors or memory left, so
-/// that the failure does not take a processor.
+/// Pause after a connection that could not be taken: the process has no descriptors or memory left,
+/// or whoever listens has as many as it may. So a crowd at the door takes no processor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Probes of a silent peer before the connection counts as dead.
@@ -107,39 +108,66 @@ pub async fn bind(address: &Address, backlog: u32) -> io::Result<TcpListener> {
     socket.listen(backlog)
 }
 
-/// Accepts connections until `stop` is notified. `accepted` gets each; `failed` is told when none
-/// can be accepted for lack of descriptors or memory, once until it works again.
+/// Accepts connections until `stop` is notified. `accepted` gets each, and may refuse it. `failed`
+/// is told when none can be taken, which may be because all are refused: at once, then once a second
+/// with the number of further failures, of which it gets the last.
 pub async fn accept(
     listener: TcpListener,
     options: Options,
     stop: Arc<Notify>,
-    mut accepted: impl FnMut(TcpStream, SocketAddr) + Send + 'static,
-    mut failed: impl FnMut(&io::Error) + Send + 'static,
+    mut accepted: impl FnMut(TcpStream, SocketAddr) -> io::Result<()> + Send + 'static,
+    mut failed: impl FnMut(&io::Error, u64) + Send + 'static,
 ) {
-    let mut told = false;
+    let mut complaints = Complaints::default();
+    let mut untold = None;
     let stopped = stop.notified();
     tokio::pin!(stopped);
     loop {
         let arrived = tokio::select! {
-            () = &mut stopped => return,
+            () = &mut stopped => break,
+            () = until(complaints.due()) => {
+                tell(&mut complaints, untold.take(), &mut failed);
+                continue;
+            }
             arrived = listener.accept() => arrived,
         };
-        match arrived {
-            Ok((socket, peer)) => {
-                told = false;
-                // Only a connection that is gone already fails here.
-                if options.apply(&socket).is_ok() {
-                    accepted(socket, peer);
-                }
-            }
-            Err(error) if is_of_one_connection(&error) => {}
-            Err(error) => {
-                if !std::mem::replace(&mut told, true) {
-                    failed(&error);
-                }
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
+        let failure = match arrived {
+            // Setting the options fails only for a connection that is gone already.
+            Ok((socket, _)) if options.apply(&socket).is_err() => None,
+            Ok((socket, peer)) => accepted(socket, peer).err(),
+            Err(error) if is_of_one_connection(&error) => None,
+            Err(error) => Some(error),
+        };
+        let Some(error) = failure else { continue };
+        if complaints.note(Instant::now()) {
+            failed(&error, 0);
+        } else {
+            untold = Some(error);
         }
+        tokio::select! {
+            () = &mut stopped => break,
+            () = tokio::time::sleep(ACCEPT_PAUSE) => {}
+        }
+    }
+    tell(&mut complaints, untold, &mut failed);
+}
+
+/// Tells of the failures that were only counted, the last of which is `last`.
+fn tell(
+    complaints: &mut Complaints,
+    last: Option<io::Error>,
+    failed: &mut impl FnMut(&io::Error, u64),
+) {
+    if let Some(error) = last {
+        failed(&error, complaints.take(Instant::now()));
+    }
+}
+
+/// Ready at that time; never without one.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time.into()).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Invariant: the texts made here never hold a password.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,14 +92,10 @@ impl Place {
     }
 }
 
-impl Settings {
-    /// Whether one of the replies that end at `ends` says that this is not the master that was
-    /// wanted.
-    pub fn is_refused(&self, replies: &[u8], ends: &[usize]) -> bool {
-        let Place::Found(found) = &self.place else { return false };
-        let starts = std::iter::once(&0).chain(ends);
-        let mut each = starts.zip(ends).map(|(start, end)| &replies[*start..*end]);
-        found.0.wants_master() && each.any(|reply| reply.starts_with(b"-READONLY "))
+// Not derived: a password is not for logs.
+impl fmt::Debug for Login {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "AUTH of {} parts, database {:?}", self.auth.len(), self.db)
     }
 }
 
@@ -128,9 +125,11 @@ impl Url {
     /// # Errors
     /// What is wrong with it, without the address itself, which may hold a password.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let info: ConnectionInfo = text
-            .parse()
-            .map_err(|error: ::redis::RedisError| error.to_string().to_ascii_lowercase())?;
+        let info: ConnectionInfo = text.parse().map_err(|error: ::redis::RedisError| {
+            // The kind of error behind it says nothing more.
+            let text = error.to_string();
+            text.split(" - ").next().unwrap_or(&text).to_ascii_lowercase()
+        })?;
         let tcp = |host: &str, port: u16| Place::Tcp(Address { host: host.into(), port });
         let (place, tls) = match info.addr() {
             ConnectionAddr::Tcp(host, port) => (tcp(host, *port), None),
@@ -170,7 +169,7 @@ mod tests {
         assert_eq!(Url::parse("rediss://h/#insecure").unwrap().tls, Some(false));
         let url = Url::parse("unix:///run/redis.sock?db=2&pass=x").unwrap();
         assert_eq!(url.place.path(), Some(Path::new("/run/redis.sock")));
-        assert!(url.login == Login { auth: vec![b"x".to_vec()], db: Some(b"2".to_vec()) });
+        assert_eq!(url.login, Login { auth: vec![b"x".to_vec()], db: Some(b"2".to_vec()) });
     }
 
     #[test]

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::channel::Channel;
 use super::settings::{Place, Settings};
-use crate::codec::resp::reply::{Item, Reader};
+use crate::codec::resp::reply::{Item, Malformed, Reader};
 use crate::codec::resp::split::Splitter;
 use crate::net::socket::{OpenError, dial, text_of};
 use crate::net::tcp::Options;
@@ -218,10 +218,39 @@ impl<C: Client> Wire<C> {
             said = take(&**client, *attempt, hello, bytes, ends);
         });
         said?;
-        split.map_err(|malformed| format!("protocol error: {malformed}"))?;
+        split.map_err(|malformed| match malformed {
+            Malformed::TooLong(_) => format!(
+                "{malformed}, the limit is {} (config: redis_reply_limit, sandbox.toml: memory)",
+                client.settings().reply_limit
+            ),
+            malformed => format!("protocol error: {malformed}"),
+        })?;
         self.rise(stream);
         Ok(())
     }
+}
+
+/// Whether a connection goes on after replies that end at `ends`: somebody had `asked` for each, and
+/// none says that this is not the master that was wanted.
+pub(super) fn judge(
+    settings: &Settings,
+    asked: bool,
+    replies: &[u8],
+    ends: &[usize],
+) -> Result<(), Refused> {
+    if !asked {
+        return Err(Refused("protocol error: a reply that nothing asked for".to_owned()));
+    }
+    if let Place::Found(found) = &settings.place
+        && found.0.wants_master()
+    {
+        let starts = std::iter::once(&0).chain(ends);
+        let mut each = starts.zip(ends).map(|(start, end)| &replies[*start..*end]);
+        if each.any(|reply| reply.starts_with(b"-READONLY ")) {
+            return Err(Refused("the server is a replica now".to_owned()));
+        }
+    }
+    Ok(())
 }
 
 /// Takes replies: first those to the commands that the connection began with.

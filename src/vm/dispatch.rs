@@ -95,6 +95,9 @@ impl VmPointer {
         vm.service.stats.memory.store(memory, std::sync::atomic::Ordering::Relaxed);
         vm.taken = 0;
         vm.turn_began = None;
+        if !vm.pins.is_empty() {
+            vm.release_pins();
+        }
     }
 
     /// Gives the current message to the thread that waits for it, or to a handler.
@@ -379,6 +382,13 @@ impl super::Vm {
         sessions.sort_unstable();
         self.failures.extend(sessions);
         self.responses.requester_gone(peer);
+    }
+
+    /// Every pending call to the global name `name` fails.
+    pub fn name_gone(&mut self, name: &[u8]) {
+        let pending = |session| self.sessions.get(session).is_some();
+        let sessions = self.calls_by_name.take(name, pending);
+        self.failures.extend(sessions);
     }
 
     /// Answers every request that is still open with an error, as a service does that ends.

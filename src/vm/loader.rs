@@ -15,7 +15,7 @@ use super::cache::{self, Chunk, Source, Ticket};
 use super::native::{Call, NOTHING, NativeResult, Raise};
 use super::resume::add_traceback;
 use super::state::Embedded;
-use super::{VmPointer, interrupt};
+use super::{VmPointer, interrupt, project};
 use crate::native;
 
 /// Bytes on their way into `lua_load`.
@@ -82,6 +82,11 @@ fn run_main(call: &mut Call) -> NativeResult {
     unsafe {
         ffi::lua_pushvalue(state, 1);
         ffi::lua_setglobal(state, c"SERVICE_NAME".as_ptr());
+        if call.vm().shared.paths.compat51 {
+            ffi::lua_getglobal(state, c"require".as_ptr());
+            ffi::lua_pushstring(state, c"skynet.internal.compat51".as_ptr());
+            ffi::lua_callk(state, 1, 0, 0, None);
+        }
         load_service(call)?;
         // words..., main
         let preload = call.vm().shared.paths.preload.is_some();
@@ -117,7 +122,9 @@ fn load_service(call: &mut Call) -> Result<(), Raise> {
     // SAFETY: the name stays on the stack.
     let name = unsafe { &*name };
     let library = call.vm().shared.library;
-    if let Some(embedded) = library.service(name) {
+    if let Some(embedded) = library.service(name)
+        && !project::has_service(&call.vm().shared.paths.luaservice, name)
+    {
         return load_embedded(call, embedded);
     }
     if call.vm().shared.paths.loader.is_some() {
@@ -181,6 +188,7 @@ fn load_custom_loader(call: &mut Call) -> Result<(), Raise> {
             return Err(Raise::Top);
         }
         ffi::lua_remove(state, -2);
+        set_loader_globals(call);
         // The loader takes the whole line and runs the script itself.
         let words = ffi::lua_gettop(state) - 1;
         for index in 1..=words {
@@ -194,6 +202,27 @@ fn load_custom_loader(call: &mut Call) -> Result<(), Raise> {
         ffi::lua_pushcfunction(state, native!(nothing));
     }
     Ok(())
+}
+
+/// The globals in which a loader finds the paths of the config.
+unsafe fn set_loader_globals(call: &mut Call) {
+    let state = call.state();
+    let paths = &raw const call.vm().shared.paths;
+    // SAFETY: the paths live as long as the node; runs protected.
+    unsafe {
+        let given = [
+            (c"LUA_SERVICE", Some(&(*paths).luaservice)),
+            (c"LUA_PATH", Some(&(*paths).lua_path)),
+            (c"LUA_CPATH", Some(&(*paths).lua_cpath)),
+            (c"LUA_PRELOAD", (*paths).preload.as_ref()),
+        ];
+        for (name, value) in given {
+            if let Some(value) = value {
+                ffi::lua_pushlstring(state, value.as_ptr().cast(), value.len());
+                ffi::lua_setglobal(state, name.as_ptr());
+            }
+        }
+    }
 }
 
 fn nothing(_call: &mut Call) -> NativeResult {

@@ -8,16 +8,21 @@ pub mod allocator;
 pub mod arena;
 pub mod cache;
 pub mod call;
+pub mod channels;
 pub mod dispatch;
+pub mod identifiers;
 pub mod interrupt;
 pub mod layout;
 pub mod loader;
 pub mod modules;
 pub mod native;
+pub mod packages;
 pub mod profile;
+pub mod project;
 pub mod protocol;
 pub mod request;
 pub mod resume;
+pub mod schemas;
 pub mod seri;
 pub mod session;
 pub mod sockets;
@@ -32,13 +37,15 @@ use std::sync::Arc;
 
 use mlua::ffi;
 
+use crate::codec::peg::{self, Machine};
 use crate::kernel::stamp::Stamp;
 use crate::kernel::{Handle, Head, Kind, Message, Node, Payload, SendError, Service, Session};
 use crate::sandbox::Policy;
+use crate::shared::Held;
 use allocator::Allocator;
 use native::TextBuffer;
 use protocol::Protocols;
-use session::{Responses, Sessions, Trace};
+use session::{CallsByName, Responses, Sessions, Trace};
 use state::Shared;
 use thread::{ThreadId, Threads, Waiting};
 
@@ -146,6 +153,8 @@ pub struct Vm {
     pub sessions: Sessions,
     /// Answers taken over by `skynet.response`.
     pub responses: Responses,
+    /// Calls to global names.
+    pub calls_by_name: CallsByName,
     /// Message types it knows.
     pub protocols: Protocols,
     /// How it takes messages.
@@ -159,6 +168,8 @@ pub struct Vm {
     /// Set by a native that yields on behalf of the framework, so that a script's own
     /// `coroutine.yield` can be told apart.
     pub suspended: bool,
+    /// A hook has stopped the running thread; its call is still to be mended.
+    pub stopped: bool,
     /// Coroutines being resumed from where no yield can pass (a metamethod, a sort).
     pub blocked_resumers: usize,
     /// Coroutines of the script that the framework has suspended, at least.
@@ -181,6 +192,8 @@ pub struct Vm {
     pub blocks: HashMap<usize, Payload>,
     /// Bytes in `blocks`; they count towards the memory limit.
     pub block_bytes: usize,
+    /// Those of them that belong to multicast packages, by the number of the package.
+    pub unpacked: HashMap<usize, usize>,
     /// A C module has been loaded, so pointers unknown to us are legitimate.
     pub trusts_pointers: bool,
     /// A coroutine that has just died, for the function that describes it.
@@ -215,10 +228,18 @@ pub struct Vm {
     pub late: [c_int; LATE_LIBRARIES],
     /// Its sockets.
     pub sockets: sockets::Pool,
+    /// Its schemas of sproto.
+    pub schemas: schemas::Schemas,
     /// State of tracing.
     pub trace: Trace,
     /// A chunk being loaded, held here so that a raise does not lose it.
     pub(crate) loading: Option<loader::Loading>,
+    /// A machine for matches of `lpeg`, while none is running (`bindings::lpeg`).
+    pub peg: Option<Box<Machine>>,
+    /// Entries of its stack, as the script has set it; zero if it has not.
+    pub peg_stack: usize,
+    /// Shared trees that are held until the end of the turn (`bindings::shared`).
+    pub pins: Vec<*mut Option<Arc<Held>>>,
     routes: [Option<Arc<Service>>; ROUTES],
 }
 
@@ -282,6 +303,11 @@ impl Vm {
     ) -> Result<(), SendError> {
         let head = Head { source: Some(self.handle()), session, kind };
         let sent = if self.route(to).is_none() {
+            if self.node.is_remote(to) {
+                let Head { source, session, kind } = head;
+                let payload = self.take_packed(start);
+                return self.node.send_to(to, Message { source, session, kind, payload });
+            }
             Err(SendError::NoService)
         } else if let Some(service) = &self.routes[to.number() as usize % ROUTES] {
             if kind != Kind::RESPONSE && kind != Kind::ERROR && self.node.is_full(service) {
@@ -358,6 +384,20 @@ impl Vm {
         let payload = self.blocks.remove(&(pointer as usize))?;
         self.block_bytes -= payload.len();
         Some(payload)
+    }
+
+    /// Entries that the stack of a match may have.
+    pub fn peg_stack(&self) -> usize {
+        if self.peg_stack == 0 { peg::STACK } else { self.peg_stack }
+    }
+
+    /// Lets go of the shared trees: whoever looks next sees the latest version.
+    #[cold]
+    pub fn release_pins(&mut self) {
+        for tree in self.pins.drain(..) {
+            // SAFETY: the place lies in a userdata, which takes it out of the list when it ends.
+            drop(unsafe { (*tree).take() });
+        }
     }
 
     /// Own handle.

@@ -13,9 +13,11 @@ use mlua::ffi;
 use super::allocator::Allocator;
 use super::arena::ArenaPool;
 use super::cache::Cache;
+use super::channels::Channels;
 use super::native::TextBuffer;
+use super::packages::Packages;
 use super::protocol::Protocols;
-use super::session::{NO_REFERENCE, Responses, Sessions, Trace};
+use super::session::{CallsByName, NO_REFERENCE, Responses, Sessions, Trace};
 use super::thread::Threads;
 use super::{
     Callback, Current, LATE_LIBRARIES, References, STOCK, Vm, VmPointer, Wake, interrupt, layout,
@@ -24,8 +26,9 @@ use crate::cluster::Cluster;
 use crate::kernel::{Node, Service};
 use crate::net::Io;
 use crate::net::socket::Sockets;
-use crate::net::tls::Store;
+use crate::net::tls;
 use crate::sandbox::{Policy, Protected, Sandbox};
+use crate::shared::Store;
 use crate::websocket;
 
 /// What all Lua services of a node have in common.
@@ -44,10 +47,20 @@ pub struct Shared {
     pub sockets: Arc<Sockets>,
     /// Time limits of WebSocket connections, and what they may take unless a script says.
     pub websockets: (Arc<websocket::Deadlines>, websocket::Limits),
+    /// Numbers that are given once.
+    pub identifiers: super::identifiers::Identifiers,
+    /// Schemas of sproto.
+    pub schemas: super::schemas::Shelf,
     /// Most bytes of a reply of Redis, and most that wait to be written to it.
     pub redis_limits: (usize, usize),
     /// Certificates and whom to trust.
-    pub tls: Store,
+    pub tls: tls::Store,
+    /// What services share.
+    pub data: Store,
+    /// Channels of services that are being debugged.
+    pub channels: Channels,
+    /// Packages that services hold by number.
+    pub packages: Packages,
     /// Where scripts and modules are found.
     pub paths: Paths,
     /// The modules that are built in.
@@ -67,6 +80,8 @@ pub struct Paths {
     pub names_lua_cpath: bool,
     /// A file that runs in each service before its script.
     pub preload: Option<Vec<u8>>,
+    /// Scripts have what Lua 5.1 had.
+    pub compat51: bool,
     /// A loader of the project's own.
     pub loader: Option<Vec<u8>>,
     /// The folder against which the sandbox judges relative paths.
@@ -147,12 +162,14 @@ impl VmPointer {
             threads,
             sessions: Sessions::default(),
             responses: Responses::default(),
+            calls_by_name: CallsByName::default(),
             protocols: Protocols::new(),
             callback: Callback::None,
             current: None,
             starting: None,
             wake: Wake::Answer,
             suspended: false,
+            stopped: false,
             blocked_resumers: 0,
             blocked_coroutines: 0,
             resume_depth: 0,
@@ -163,6 +180,7 @@ impl VmPointer {
             memory_limited: false,
             message: Current::NONE,
             blocks: HashMap::new(),
+            unpacked: HashMap::new(),
             block_bytes: 0,
             trusts_pointers: false,
             failed: std::ptr::null_mut(),
@@ -191,8 +209,12 @@ impl VmPointer {
             profiling: false,
             late: [NO_REFERENCE; LATE_LIBRARIES],
             sockets: super::sockets::Pool::default(),
+            schemas: super::schemas::Schemas::default(),
             trace: Trace::default(),
             loading: None,
+            peg: None,
+            peg_stack: 0,
+            pins: Vec::new(),
             routes: std::array::from_fn(|_| None),
         });
         let pointer = Self(NonNull::from(Box::leak(vm)));

@@ -5,13 +5,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
+mod browser;
 mod cluster;
+mod compatible;
+mod console;
 mod daemon;
+mod formats;
+mod harbor;
 mod leaks;
 mod library;
 mod logs;
+mod lookups;
 mod page;
 mod redis;
+mod refusals;
 mod scripts;
 mod secured;
 mod sockets;

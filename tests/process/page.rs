@@ -1,5 +1,5 @@
-//! The page of the shipped demonstration and the WebSocket examples. Browsers have no part in it:
-//! clients ask for what the page asks for.
+//! The page of the shipped demonstration and the WebSocket examples, with clients that ask for what a
+//! browser asks for. A browser itself is in `browser.rs`.
 
 use std::fs;
 use std::net::TcpListener;
@@ -21,7 +21,7 @@ fn copy(folder: &Folder, names: &[&str], from: &str, addresses: &[(&str, &str)])
 }
 
 /// The demonstration, with its page at another address.
-fn demonstration(page: &str) -> (Node, Folder) {
+pub(crate) fn demonstration(page: &str) -> (Node, Folder) {
     let folder = Folder::new();
     fs::create_dir(folder.path("scripts")).unwrap();
     let names =
@@ -33,7 +33,7 @@ fn demonstration(page: &str) -> (Node, Folder) {
 }
 
 /// The port in the line of the log that has it behind `address`.
-fn port(node: &mut Node, address: &str) -> u16 {
+pub(crate) fn port(node: &mut Node, address: &str) -> u16 {
     let line = node.expect(address);
     let (_, rest) = line.split_once(address).unwrap();
     rest.split('/').next().unwrap().parse().unwrap()

@@ -219,9 +219,10 @@ local function finish(attempt, seconds)
   end
 end
 
--- What to raise for an error of an attempt: one that the time limit brought about says so.
-local function reason_of(attempt, target, err)
-  if attempt.late and err == sockethelper.socket_error then
+-- What to raise for an error of an attempt: one that the time limit brought about says so. What TLS says of it is no
+-- more than that its socket was closed.
+local function reason_of(attempt, target, err, of_tls)
+  if attempt.late and (of_tls or err == sockethelper.socket_error) then
     return sockethelper.socket_error(("%s: the time limit is over"):format(target.authority))
   end
   return err
@@ -259,7 +260,7 @@ local function attempt_on(target, options, begun)
     local ok, err = pcall(interface.init)
     if not ok then
       finish(attempt)
-      error(reason_of(attempt, target, err), 0)
+      error(reason_of(attempt, target, err, true), 0)
     end
   end
   return attempt

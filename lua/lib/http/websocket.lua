@@ -17,8 +17,8 @@ local TEXT, BINARY, PING, PONG, OPEN, CLOSED =
   common.TEXT, common.BINARY, common.PING, common.PONG, common.OPEN, common.CLOSED
 local KINDS = common.KINDS
 
--- Hundredths of a second; timers take no more.
-local LONGEST_TIMER = 0x7fffffff
+-- Of the options of `connect` those that TLS has too.
+local TLS_OPTIONS = { "verify", "ca", "certfile", "keyfile", "ciphers" }
 
 local websocket = {}
 
@@ -138,30 +138,25 @@ local function serve(ws, limits, protocols, upgrade)
   end
 end
 
--- Does a handshake of TLS within the time for opening, or ends the socket, which fails it. **Yields.**
-local function secure(id, limits, handshake, ...)
-  local seconds = limits[4] or tonumber(skynet.getenv "websocket_handshake_timeout") or 10
-  local done, late = false, false
-  skynet.timeout(math.ceil(math.min(seconds * 100, LONGEST_TIMER)), function()
-    if not done then
-      late = true
-      socket.shutdown(id)
-    end
-  end)
-  local ok, reason = handshake(id, ...)
-  done = true
-  if ok then
-    return true
-  end
-  socket.close(id)
-  return false, late and ("websocket: no TLS handshake within %g s"):format(seconds) or reason
+-- Seconds for TLS, which has as long as the opening handshake behind it.
+local function time_for_tls(limits)
+  return limits[4] or tonumber(skynet.getenv "websocket_handshake_timeout") or 10
 end
 
 local function secure_server(id, limits, options)
   local tls = require "skynet.socket.tls"
   local certfile = options.certfile or skynet.getenv "certfile" or "./server-cert.pem"
   local keyfile = options.keyfile or skynet.getenv "keyfile" or "./server-key.pem"
-  return secure(id, limits, tls.server, certfile, keyfile)
+  return tls.server(id, certfile, keyfile, { handshake_timeout = time_for_tls(limits) })
+end
+
+local function secure_client(id, limits, name, options)
+  local tls = require "skynet.socket.tls"
+  local wanted = { handshake_timeout = time_for_tls(limits) }
+  for _, field in ipairs(options and TLS_OPTIONS or {}) do
+    wanted[field] = options[field]
+  end
+  return tls.client(id, options and options.hostname or name, wanted)
 end
 
 --- Serves a connection until it ends. **Yields.** The socket may have been accepted by another
@@ -248,8 +243,7 @@ function websocket.connect(url, header, timeout, options)
   end
   local id = sockethelper.connect(name, port, timeout)
   if protocol == "wss" then
-    local tls = require "skynet.socket.tls"
-    local ok, reason = secure(id, limits, tls.client, options and options.hostname or name, options)
+    local ok, reason = secure_client(id, limits, name, options)
     if not ok then
       error(reason)
     end

@@ -102,7 +102,7 @@ pub(crate) fn deliver_as(
     match destination {
         Destination::Service(handle) => {
             let Some((service, node)) = call.vm().route_with_node(handle) else {
-                return Err(SendError::NoService);
+                return call.vm().node.send_to(handle, message);
             };
             if message.kind != Kind::RESPONSE
                 && message.kind != Kind::ERROR

@@ -2,6 +2,7 @@
 
 use std::ffi::c_int;
 use std::fs::File;
+use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use mlua::ffi;
 use super::super::skynet::lazy::call_lua;
 use super::super::skynet::thread::{check_yieldable, suspend};
 use super::address::address;
+use super::lookup::{Purpose, number_known, with_number};
 use super::{any_socket, may_connect, nil_and, not_own, open_error, own_id, owner, refused};
 use crate::continuation;
 use crate::net::socket::{CLOSE_LINGER, Mode, OpenError, Socket, SocketId, StartError};
@@ -154,7 +156,18 @@ pub(super) fn start(call: &mut Call) -> NativeResult {
 /// `listen(host [, port [, backlog]])`: id, address and port of a listening socket, which accepts
 /// from `start` on.
 pub(super) fn listen(call: &mut Call) -> NativeResult {
-    let socket = listening(call, Mode::Buffered)?;
+    with_number(call, 1, LISTEN, listen_at, continuation!(listen_later))
+}
+
+/// What `listen` needs its address for.
+pub(super) const LISTEN: Purpose = Purpose::own("Listen error");
+
+fn listen_later(call: &mut Call, resumed: Resumed) -> NativeResult {
+    number_known(call, resumed, LISTEN, listen_at)
+}
+
+fn listen_at(call: &mut Call, address: SocketAddr) -> NativeResult {
+    let socket = listening(call, Mode::Buffered, address)?;
     let local = socket.local();
     let id = add(call, socket);
     call.push_integer(id.into());
@@ -164,20 +177,21 @@ pub(super) fn listen(call: &mut Call) -> NativeResult {
     Ok(Outcome::Values(3))
 }
 
-/// A listening socket at the address in the arguments.
-pub(super) fn listening(call: &mut Call, mode: Mode) -> Result<Arc<Socket>, Raise> {
-    let (host, port) = address(call, 1)?;
+/// A listening socket at `address`, with the backlog in the arguments.
+pub(super) fn listening(
+    call: &mut Call,
+    mode: Mode,
+    address: SocketAddr,
+) -> Result<Arc<Socket>, Raise> {
     let backlog = if call.is_none_or_nil(3) { BACKLOG } else { call.check_integer(3)? };
     let backlog = c_int::try_from(backlog).unwrap_or(c_int::MAX);
     let vm = call.vm();
     let policy = Arc::clone(&vm.policy);
     let allows = |address| policy.listen.allows(address);
-    // SAFETY: the host is an argument.
-    let on = (unsafe { &*host }, port);
     let owner = owner(vm);
-    let listening = vm.shared.sockets.listen(&vm.node, owner, mode, on, backlog, &allows);
+    let listening = vm.shared.sockets.listen(&vm.node, owner, mode, address, backlog, &allows);
     drop(policy);
-    listening.map_err(|error| open_error(call, error, "Listen error", "listen"))
+    listening.map_err(|error| open_error(call, error, LISTEN.failure, "listen"))
 }
 
 /// `bind(descriptor)`: a socket of a descriptor made elsewhere; nil and why not.

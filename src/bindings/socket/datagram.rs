@@ -1,15 +1,19 @@
 //! `skynet.socket` and `skynet.socketdriver`: datagrams.
 
 use std::ffi::c_int;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::address::address;
+use mlua::ffi;
+
 use super::connection::{add, function};
+use super::lookup::{Purpose, number_known, with_number};
 use super::write::with_bytes;
 use super::{any_socket, may_connect, open_error, owner};
 use crate::codec::udp_address as codec;
+use crate::continuation;
 use crate::net::socket::{Datagrams, Mode, Socket};
-use crate::vm::native::{Call, NOTHING, NativeResult, Outcome, Raise};
+use crate::vm::native::{Call, NOTHING, NativeResult, Outcome, Raise, Resumed};
 use crate::vm::session::NO_REFERENCE;
 use crate::vm::sockets::give_back;
 
@@ -17,50 +21,59 @@ use crate::vm::sockets::give_back;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wanted {
     /// With an address of its own, or any.
-    Plain,
+    Bound,
     /// With an address of its own.
     Listening,
     /// With one peer.
     Dialed,
 }
 
-/// Opens a socket with the address at `index`.
+impl Wanted {
+    /// What its address is for.
+    pub(super) const fn purpose(self) -> Purpose {
+        match self {
+            Self::Bound => Purpose::own("udp init failed"),
+            Self::Listening => Purpose::own("udp listen host failed"),
+            Self::Dialed => Purpose::peer("udp dial host failed"),
+        }
+    }
+}
+
+/// Opens a socket with `address`.
 pub(super) fn opened(
     call: &mut Call,
-    index: c_int,
+    address: Option<SocketAddr>,
     wanted: Wanted,
     mode: Mode,
 ) -> Result<Arc<Socket>, Raise> {
-    let address = if wanted == Wanted::Plain && call.is_none_or_nil(index) {
-        None
-    } else {
-        Some(address(call, index)?)
-    };
     let vm = call.vm();
     let policy = Arc::clone(&vm.policy);
     let listens = |address| policy.listen.allows(address);
-    // SAFETY: the host is an argument.
-    let address = address.map(|(host, port)| (unsafe { &*host }, port));
-    let (with, at, rule) = match (wanted, address) {
-        (Wanted::Dialed, Some((host, port))) => {
-            (Datagrams::Dialed(host, port), "udp dial host failed", "connect")
-        }
-        (Wanted::Listening, address) => {
-            (Datagrams::Bound(address), "udp listen host failed", "listen")
-        }
-        (_, address) => (Datagrams::Bound(address), "udp init failed", "listen"),
+    let (with, rule) = match (wanted, address) {
+        (Wanted::Dialed, Some(peer)) => (Datagrams::Dialed(peer), "connect"),
+        _ => (Datagrams::Bound(address), "listen"),
     };
     let (owner, allows) = (owner(vm), may_connect(vm));
     let opened = vm.shared.sockets.udp(&vm.node, owner, mode, with, &listens, allows);
     drop(policy);
-    opened.map_err(|error| open_error(call, error, at, rule))
+    opened.map_err(|error| open_error(call, error, wanted.purpose().failure, rule))
 }
 
-/// Opens a socket whose datagrams the function at `function` gets.
-fn with_callback(call: &mut Call, callback: c_int, at: c_int, wanted: Wanted) -> NativeResult {
+/// Makes sure that there is a function at `index`, or nothing.
+fn check_function(call: &mut Call, index: c_int) -> Result<(), Raise> {
+    if call.is_none_or_nil(index) { Ok(()) } else { call.check_type(index, ffi::LUA_TFUNCTION) }
+}
+
+/// Opens a socket whose datagrams the function at `callback` gets.
+fn with_callback(
+    call: &mut Call,
+    callback: c_int,
+    address: Option<SocketAddr>,
+    wanted: Wanted,
+) -> NativeResult {
     let reference = function(call, callback)?;
     let state = call.state();
-    match opened(call, at, wanted, Mode::Buffered) {
+    match opened(call, address, wanted, Mode::Buffered) {
         Ok(socket) => {
             let id = add(call, socket);
             if let Some(entry) = call.vm().sockets.entries.get_mut(&id) {
@@ -76,23 +89,60 @@ fn with_callback(call: &mut Call, callback: c_int, at: c_int, wanted: Wanted) ->
     }
 }
 
-/// `udp(f(bytes, from) [, host, port])`: a socket of datagrams.
+/// `udp(f(bytes, from) [, host, port])`: a socket of datagrams. **Yields** for a host name, as all
+/// functions with one here.
 pub(super) fn udp(call: &mut Call) -> NativeResult {
-    with_callback(call, 1, 2, Wanted::Plain)
+    check_function(call, 1)?;
+    if call.is_none_or_nil(2) {
+        return with_callback(call, 1, None, Wanted::Bound);
+    }
+    with_number(call, 2, Wanted::Bound.purpose(), bind, continuation!(bind_later))
+}
+
+fn bind_later(call: &mut Call, resumed: Resumed) -> NativeResult {
+    number_known(call, resumed, Wanted::Bound.purpose(), bind)
+}
+
+fn bind(call: &mut Call, address: SocketAddr) -> NativeResult {
+    with_callback(call, 1, Some(address), Wanted::Bound)
 }
 
 /// `udp_listen(host, port, f(bytes, from))`: one at an address of its own.
 pub(super) fn udp_listen(call: &mut Call) -> NativeResult {
-    with_callback(call, 3, 1, Wanted::Listening)
+    check_function(call, 3)?;
+    with_number(call, 1, Wanted::Listening.purpose(), listen, continuation!(listen_later))
+}
+
+fn listen_later(call: &mut Call, resumed: Resumed) -> NativeResult {
+    number_known(call, resumed, Wanted::Listening.purpose(), listen)
+}
+
+fn listen(call: &mut Call, address: SocketAddr) -> NativeResult {
+    with_callback(call, 3, Some(address), Wanted::Listening)
 }
 
 /// `udp_dial(host, port, f(bytes, from))`: one that talks to this peer alone.
 pub(super) fn udp_dial(call: &mut Call) -> NativeResult {
-    with_callback(call, 3, 1, Wanted::Dialed)
+    check_function(call, 3)?;
+    with_number(call, 1, Wanted::Dialed.purpose(), dial, continuation!(dial_later))
+}
+
+fn dial_later(call: &mut Call, resumed: Resumed) -> NativeResult {
+    number_known(call, resumed, Wanted::Dialed.purpose(), dial)
+}
+
+fn dial(call: &mut Call, address: SocketAddr) -> NativeResult {
+    with_callback(call, 3, Some(address), Wanted::Dialed)
 }
 
 /// `udp_connect(id, host, port [, f])`: names the peer that `write` sends to.
 pub(super) fn udp_connect(call: &mut Call) -> NativeResult {
+    take_over(call)?;
+    connect_udp(call)
+}
+
+/// Makes the socket at index 1 one of the service's, with the function at index 4.
+fn take_over(call: &mut Call) -> Result<(), Raise> {
     let number = call.check_integer(1)?;
     let reference = function(call, 4)?;
     let state = call.state();
@@ -125,21 +175,31 @@ pub(super) fn udp_connect(call: &mut Call) -> NativeResult {
             }
         }
     }
-    connect_udp(call)
+    Ok(())
 }
+
+/// What a socket of datagrams needs the address of its peer for.
+const PEER: Purpose = Purpose::peer("udp connect failed");
 
 /// Names the peer at index 2 for the socket at index 1.
 pub(super) fn connect_udp(call: &mut Call) -> NativeResult {
-    let (host, port) = address(call, 2)?;
+    call.check_integer(1)?;
+    with_number(call, 2, PEER, connect_to, continuation!(connect_later))
+}
+
+fn connect_later(call: &mut Call, resumed: Resumed) -> NativeResult {
+    number_known(call, resumed, PEER, connect_to)
+}
+
+fn connect_to(call: &mut Call, peer: SocketAddr) -> NativeResult {
     let Some(socket) = any_socket(call, 1)? else {
         return Err(call.error(format_args!("udp connect failed (no such socket)")));
     };
-    // SAFETY: the host is an argument.
-    let connected = socket.udp_connect(unsafe { &*host }, port);
+    let connected = socket.udp_connect(peer);
     drop(socket);
     match connected {
         Ok(()) => NOTHING,
-        Err(error) => Err(open_error(call, error, "udp connect failed", "connect")),
+        Err(error) => Err(open_error(call, error, PEER.failure, "connect")),
     }
 }
 

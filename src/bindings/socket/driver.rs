@@ -1,19 +1,21 @@
 //! `skynet.socketdriver`: sockets whose events come as messages of the type `socket`, for gates.
 
 use std::ffi::c_int;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use mlua::ffi;
 
 use super::super::skynet::address::view;
 use super::address::address;
-use super::connection::{bound, close_any, listening};
+use super::connection::{LISTEN, bound, close_any, listening};
 use super::datagram::{self, Wanted, opened};
+use super::lookup::{number_known, with_number};
 use super::{any_socket, buffer, info, may_connect, open_error, owner, write};
 use crate::codec::socket_event::Event;
-use crate::natives;
 use crate::net::socket::{CLOSE_LINGER, Mode, OpenError, StartError, message_of};
-use crate::vm::native::{Call, Entry, NOTHING, NativeResult, Outcome, register};
+use crate::vm::native::{Call, Entry, NOTHING, NativeResult, Outcome, Resumed, register};
+use crate::{continuation, natives};
 
 const FUNCTIONS: &[Entry] = natives![
     c"bind" => bind,
@@ -81,7 +83,15 @@ fn connect(call: &mut Call) -> NativeResult {
 
 /// `listen(host, port [, backlog])`: the id of a listening socket.
 fn listen(call: &mut Call) -> NativeResult {
-    let socket = listening(call, Mode::Raw)?;
+    with_number(call, 1, LISTEN, listen_at, continuation!(listen_later))
+}
+
+fn listen_later(call: &mut Call, resumed: Resumed) -> NativeResult {
+    number_known(call, resumed, LISTEN, listen_at)
+}
+
+fn listen_at(call: &mut Call, address: SocketAddr) -> NativeResult {
+    let socket = listening(call, Mode::Raw, address)?;
     let id = socket.id().number();
     drop(socket);
     call.answer_integer(id.into())
@@ -154,21 +164,48 @@ fn no_delay(call: &mut Call) -> NativeResult {
 
 /// `udp([host, port])`: the id of a socket of datagrams.
 fn udp(call: &mut Call) -> NativeResult {
-    open_udp(call, Wanted::Plain)
+    if call.is_none_or_nil(1) {
+        return udp_at(call, None, Wanted::Bound);
+    }
+    with_number(call, 1, Wanted::Bound.purpose(), bind_udp, continuation!(udp_later))
+}
+
+fn udp_later(call: &mut Call, resumed: Resumed) -> NativeResult {
+    number_known(call, resumed, Wanted::Bound.purpose(), bind_udp)
+}
+
+fn bind_udp(call: &mut Call, address: SocketAddr) -> NativeResult {
+    udp_at(call, Some(address), Wanted::Bound)
 }
 
 /// `udp_listen(host, port)`: one at an address of its own.
 fn udp_listen(call: &mut Call) -> NativeResult {
-    open_udp(call, Wanted::Listening)
+    with_number(call, 1, Wanted::Listening.purpose(), listen_udp, continuation!(udp_listen_later))
+}
+
+fn udp_listen_later(call: &mut Call, resumed: Resumed) -> NativeResult {
+    number_known(call, resumed, Wanted::Listening.purpose(), listen_udp)
+}
+
+fn listen_udp(call: &mut Call, address: SocketAddr) -> NativeResult {
+    udp_at(call, Some(address), Wanted::Listening)
 }
 
 /// `udp_dial(host, port)`: one that talks to this peer alone.
 fn udp_dial(call: &mut Call) -> NativeResult {
-    open_udp(call, Wanted::Dialed)
+    with_number(call, 1, Wanted::Dialed.purpose(), dial_udp, continuation!(udp_dial_later))
 }
 
-fn open_udp(call: &mut Call, wanted: Wanted) -> NativeResult {
-    let socket = opened(call, 1, wanted, Mode::Raw)?;
+fn udp_dial_later(call: &mut Call, resumed: Resumed) -> NativeResult {
+    number_known(call, resumed, Wanted::Dialed.purpose(), dial_udp)
+}
+
+fn dial_udp(call: &mut Call, address: SocketAddr) -> NativeResult {
+    udp_at(call, Some(address), Wanted::Dialed)
+}
+
+fn udp_at(call: &mut Call, address: Option<SocketAddr>, wanted: Wanted) -> NativeResult {
+    let socket = opened(call, address, wanted, Mode::Raw)?;
     let id = socket.id().number();
     drop(socket);
     call.answer_integer(id.into())

@@ -2,18 +2,16 @@
 
 use std::ffi::{CStr, c_int};
 use std::net::ToSocketAddrs as _;
-use std::sync::Arc;
 
 use mlua::ffi;
 
-use super::super::skynet::thread::{check_yieldable, suspend};
+use super::super::skynet::thread::check_yieldable;
+use super::lookup::{answer, on_thread};
 use crate::continuation;
-use crate::kernel::{Kind, Message, Payload};
+use crate::kernel::Payload;
 use crate::net::socket::info::{Info, InfoKind};
 use crate::net::socket::text_of;
-use crate::vm::Wake;
 use crate::vm::native::{Call, Lossy, NativeResult, Outcome, Resumed};
-use crate::vm::thread::Waiting;
 
 /// `netstat()`: a list of all sockets of the node.
 pub(super) fn netstat(call: &mut Call) -> NativeResult {
@@ -83,8 +81,7 @@ pub(super) fn resolve(call: &mut Call) -> NativeResult {
     if check_yieldable(call).is_err() {
         let found = look_up(&host);
         drop(host);
-        let payload = Payload::copy_of(&found);
-        drop(found);
+        let payload = Payload::from_vec(found.into_bytes());
         // Held by the VM, so that a raise does not lose it.
         let block = call.vm().keep_block(payload);
         let length = call.vm().blocks.get(&(block as usize)).map_or(0, Payload::len);
@@ -94,45 +91,22 @@ pub(super) fn resolve(call: &mut Call) -> NativeResult {
         drop(call.vm().take_block(block));
         return outcome;
     }
-    let vm = call.vm();
-    let session = vm.sessions.allocate();
-    let (node, service) = (Arc::clone(&vm.node), Arc::clone(&vm.service));
-    let runtime = vm.shared.io.handle();
-    let look_up = move || {
-        let payload = Payload::copy_of(&look_up(&host));
-        let _ =
-            node.send(&service, Message { source: None, session, kind: Kind::RESPONSE, payload });
-    };
-    match runtime {
-        Ok(runtime) => {
-            runtime.spawn_blocking(look_up);
-        }
-        Err(error) => {
-            drop(look_up);
-            let raise = call.error(format_args!("the I/O cannot start: {error}"));
-            drop(error);
-            return Err(raise);
-        }
-    }
-    suspend(call, Waiting::Call { session, peer: None }, 0, continuation!(resolved), 0)
+    on_thread(call, 0, continuation!(resolved), move || look_up(&host))
 }
 
 /// The addresses of a host as lines, or behind a `-` why there are none.
-fn look_up(host: &str) -> Vec<u8> {
+fn look_up(host: &str) -> String {
     match (host, 0).to_socket_addrs() {
         Ok(found) => {
             let lines: Vec<String> = found.map(|address| address.ip().to_string()).collect();
-            lines.join("\n").into_bytes()
+            lines.join("\n")
         }
-        Err(error) => format!("-{}", text_of(&error)).into_bytes(),
+        Err(error) => format!("-{}", text_of(&error)),
     }
 }
 
 fn resolved(call: &mut Call, _resumed: Resumed) -> NativeResult {
-    if call.vm().wake != Wake::Answer {
-        return Err(call.error(format_args!("the look-up was ended")));
-    }
-    let bytes = call.vm().message.bytes;
+    let bytes = answer(call)?;
     // SAFETY: the bytes live as long as the message, which is being handled.
     push_addresses(call, unsafe { &*bytes })
 }

@@ -10,6 +10,7 @@ mod datagram;
 pub(super) mod driver;
 mod events;
 mod info;
+mod lookup;
 mod read;
 mod write;
 

@@ -15,6 +15,8 @@ mod output;
 mod process;
 mod text;
 
+pub(super) use output::write;
+
 use std::ffi::{CStr, OsStr, c_int};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;

@@ -56,13 +56,17 @@ fn print(call: &mut Call) -> NativeResult {
     }
     let scratch = &mut call.vm().scratch;
     scratch.push(b'\n');
-    let line = &scratch[start..];
+    write(&scratch[start..]);
+    scratch.truncate(start);
+    NOTHING
+}
+
+/// Writes a text in one piece.
+pub(in crate::bindings) fn write(text: &[u8]) {
     // SAFETY: the stream is open for the whole life of the process; the C library locks it for
     // each call. Output that fails has nowhere to complain to, as in Lua's own function.
     unsafe {
-        libc::fwrite(line.as_ptr().cast(), 1, line.len(), stdout);
+        libc::fwrite(text.as_ptr().cast(), 1, text.len(), stdout);
         libc::fflush(stdout);
     }
-    scratch.truncate(start);
-    NOTHING
 }

@@ -1,13 +1,14 @@
 //! The arguments of the functions that make TLS sessions.
 //!
-//! Options are a table: `verify`, `ca`, `certfile`, `keyfile`, `ciphers`. What is absent is as the
-//! config says.
+//! Options are a table: `verify`, `ca`, `certfile`, `keyfile`, `ciphers`, `handshake_timeout`. What
+//! is absent is as the config says.
 //! Invariant: a file that the script names is one that it may read; the names in the config are the
 //! node's own.
 
 use std::ffi::{CStr, OsStr, c_int};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use mlua::ffi;
 
@@ -106,6 +107,31 @@ fn certificate(
             drop((one, other));
             Err(call.error(format_args!("a certificate and a key belong together")))
         }
+    }
+}
+
+/// How long the handshake may take by the options at `index`.
+pub(super) fn handshake_limit(call: &mut Call, index: c_int) -> Result<Duration, Raise> {
+    let usual = call.vm().shared.tls.handshake_limit();
+    if call.is_none_or_nil(index) {
+        return Ok(usual);
+    }
+    call.check_type(index, ffi::LUA_TTABLE)?;
+    let state = call.state();
+    // SAFETY: a native has free slots. May raise; nothing here has a destructor.
+    let (is_absent, seconds) = unsafe {
+        ffi::lua_pushstring(state, c"handshake_timeout".as_ptr());
+        let kind = ffi::lua_rawget(state, index);
+        let mut is_number = 0;
+        let seconds = ffi::lua_tonumberx(state, -1, &raw mut is_number);
+        ffi::lua_pop(state, 1);
+        (kind == ffi::LUA_TNIL, Some(seconds).filter(|_| is_number != 0))
+    };
+    match seconds.filter(|seconds| *seconds > 0.0) {
+        // A time beyond the clock never comes.
+        Some(seconds) => Ok(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)),
+        None if is_absent => Ok(usual),
+        None => Err(call.error(format_args!("TLS: handshake_timeout has to be seconds above 0"))),
     }
 }
 

@@ -14,7 +14,6 @@ use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use super::connect::look_up;
 use super::inbound::SocketReceiver;
 use super::one::{Link, Mode, Owner, Phase, Socket};
 use super::table::{OpenError, Sockets};
@@ -35,8 +34,7 @@ pub(super) struct Listener {
 }
 
 impl Sockets {
-    /// Listens on `host` (empty for all addresses) and `port` (0 for a free one). A host name is
-    /// looked up by the calling thread; it is a number in all but rare cases.
+    /// Listens at `address`, whose port is 0 for a free one.
     ///
     /// # Errors
     /// When the policy refuses the address, the system does, or there are too many sockets.
@@ -45,13 +43,11 @@ impl Sockets {
         node: &Arc<Node>,
         owner: Owner,
         mode: Mode,
-        (host, port): (&str, u16),
+        address: SocketAddr,
         backlog: i32,
         allows: &dyn Fn(SocketAddr) -> bool,
     ) -> Result<Arc<Socket>, OpenError> {
         let runtime = self.runtime()?;
-        let host = if host.is_empty() { "0.0.0.0" } else { host };
-        let address = look_up(host, port)?;
         if !allows(address) {
             return Err(OpenError::Refused(address));
         }
@@ -108,7 +104,7 @@ impl Listener {
         let stop = Arc::clone(&self.stop);
         self.runtime.spawn(async move {
             let accepted = move |stream, peer| ours.accepted(stream, peer);
-            let failed = move |error: &io::Error| theirs.accept_failed(error);
+            let failed = move |error: &io::Error, more| theirs.accept_failed(error, more);
             tcp::accept(listener, options, stop, accepted, failed).await;
             ended.end(&End::Closed);
         });
@@ -128,8 +124,9 @@ impl Listener {
 }
 
 impl Socket {
-    /// Takes over an accepted connection and tells the owner.
-    fn accepted(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+    /// Takes over an accepted connection and tells the owner. Refuses it when the owner has as
+    /// many sockets as it may.
+    fn accepted(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
         self.note_read();
         if let Some(Link::Listener(listener)) = self.link.get() {
             listener.accepted.fetch_add(1, Ordering::Relaxed);
@@ -138,19 +135,17 @@ impl Socket {
             let state = self.lock();
             (state.owner.clone(), state.mode)
         };
-        let (Some(owner), Some(sockets)) = (owner, self.sockets.upgrade()) else { return };
+        let (Some(owner), Some(sockets)) = (owner, self.sockets.upgrade()) else {
+            return Ok(());
+        };
         if mode == Mode::Idle {
-            return;
+            return Ok(());
         }
         let service = Arc::clone(&owner.service);
-        let socket = match sockets.add(&self.node, owner, Mode::Idle, Phase::Open) {
-            Ok(socket) => socket,
-            Err(error) => {
-                // Dropping the stream closes it.
-                self.accept_failed(&io::Error::other(error.to_string()));
-                return;
-            }
-        };
+        // Dropping the stream closes it.
+        let socket = sockets
+            .add(&self.node, owner, Mode::Idle, Phase::Open)
+            .map_err(|error| io::Error::other(error.to_string()))?;
         let _ = SockRef::from(&stream).set_keepalive(true);
         match Stream::tcp(stream, SocketReceiver(Arc::clone(&socket))) {
             Ok((stream, task)) => {
@@ -166,10 +161,15 @@ impl Socket {
             // Only a connection that is gone already fails here.
             Err(error) => socket.end(&End::Failed(error)),
         }
+        Ok(())
     }
 
-    fn accept_failed(&self, error: &io::Error) {
-        let text = super::connect::text_of(error);
+    /// Tells the owner, or the log, that a connection could not be taken, and `more` before it.
+    fn accept_failed(&self, error: &io::Error, more: u64) {
+        let mut text = super::connect::text_of(error);
+        if more > 0 {
+            text.push_str(&format!(" ({more} more times)"));
+        }
         if self.lock().mode == Mode::Raw {
             self.tell(&Event::Error(text.as_bytes()));
         } else {

@@ -3,7 +3,7 @@
 //! Invariant: a policy is asked for every number before anything is sent to it.
 
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use socket2::SockRef;
@@ -78,16 +78,10 @@ pub async fn dial(host: &str, port: u16, allows: &Allows) -> Result<TcpStream, O
             Err(error) => failure = Some(OpenError::System(error)),
         }
     }
-    Err(failure.unwrap_or_else(|| OpenError::System(no_address(host))))
-}
-
-/// The first address of `host`. Waits for the resolver unless the host is a number.
-pub(super) fn look_up(host: &str, port: u16) -> io::Result<SocketAddr> {
-    (host, port).to_socket_addrs()?.next().ok_or_else(|| no_address(host))
-}
-
-fn no_address(host: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::NotFound, format!("the host `{host}` has no address"))
+    Err(failure.unwrap_or_else(|| {
+        let text = format!("the host `{host}` has no address");
+        OpenError::System(io::Error::new(io::ErrorKind::NotFound, text))
+    }))
 }
 
 impl Socket {

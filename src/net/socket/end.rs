@@ -67,8 +67,8 @@ impl Socket {
         true
     }
 
-    /// Closes it for a reason, which readers and the log are told.
-    pub(super) fn fail(&self, text: &str) {
+    /// Closes it at once for a reason, which readers and the log are told.
+    pub fn fail(&self, text: &str) {
         self.lock().failure.get_or_insert_with(|| text.into());
         match self.link.get() {
             Some(Link::Tcp(stream)) => stream.close(Duration::ZERO),

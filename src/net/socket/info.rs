@@ -1,9 +1,9 @@
 //! What is known of each socket (`socket.netstat`).
 
-use std::sync::atomic::Ordering;
-
 use super::one::{Link, Mode, Phase, Socket};
 use super::table::Sockets;
+use crate::kernel::clock::CENTISECOND;
+use crate::kernel::stamp::LastStamp;
 
 /// Kind of a socket as scripts name it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,6 +68,13 @@ impl Sockets {
 }
 
 impl Socket {
+    /// When `stamp` was taken, by the node's clock; 0 for never.
+    fn time_of(&self, stamp: &LastStamp) -> u64 {
+        let Some(stamp) = stamp.get() else { return 0 };
+        let ago = self.node.stamps.elapsed(stamp).as_millis() / CENTISECOND.as_millis();
+        self.node.clock.now().saturating_sub(u64::try_from(ago).unwrap_or(u64::MAX))
+    }
+
     fn info(&self) -> Option<Info> {
         let (address, phase, eof, reading) = {
             let state = self.lock();
@@ -82,8 +89,8 @@ impl Socket {
             read: 0,
             write: 0,
             wbuffer: 0,
-            rtime: self.read_at.load(Ordering::Relaxed),
-            wtime: self.wrote_at.load(Ordering::Relaxed),
+            rtime: self.time_of(&self.read_at),
+            wtime: self.time_of(&self.wrote_at),
             reading,
             writing: false,
             name: self.peer().map(|peer| format!("{}:{}", peer.ip(), peer.port())),

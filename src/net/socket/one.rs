@@ -4,7 +4,7 @@
 //! it is released.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use super::accept::Listener;
@@ -15,6 +15,7 @@ use super::read::Reader;
 use super::table::Sockets;
 use super::udp::Udp;
 use crate::codec::socket_event::Event;
+use crate::kernel::stamp::LastStamp;
 use crate::kernel::{Node, Service, Session};
 use crate::net::stream::Stream;
 
@@ -129,8 +130,8 @@ pub struct Socket {
     pub(super) is_filtered: AtomicBool,
     /// Bytes waiting to be sent at which the next warning is due; 0 before the first.
     pub(super) warn_at: AtomicUsize,
-    pub(super) read_at: AtomicU64,
-    pub(super) wrote_at: AtomicU64,
+    pub(super) read_at: LastStamp,
+    pub(super) wrote_at: LastStamp,
 }
 
 impl Socket {
@@ -170,8 +171,8 @@ impl Socket {
             filter: Mutex::default(),
             is_filtered: AtomicBool::new(false),
             warn_at: AtomicUsize::new(0),
-            read_at: AtomicU64::new(0),
-            wrote_at: AtomicU64::new(0),
+            read_at: LastStamp::default(),
+            wrote_at: LastStamp::default(),
         }
     }
 
@@ -366,7 +367,11 @@ impl Socket {
     }
 
     pub(super) fn note_read(&self) {
-        self.read_at.store(self.node.clock.now(), Ordering::Relaxed);
+        self.read_at.set(self.node.stamps.now());
+    }
+
+    pub(super) fn note_write(&self) {
+        self.wrote_at.set(self.node.stamps.now());
     }
 }
 

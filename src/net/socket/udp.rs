@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::UdpSocket;
 use tokio::sync::Notify;
 
-use super::connect::{Allows, look_up};
+use super::connect::Allows;
 use super::one::{Link, Mode, Owner, Phase, Socket};
 use super::table::{OpenError, Sockets};
 use crate::codec::socket_event::Event;
@@ -52,15 +52,15 @@ pub(super) struct Udp {
 
 /// Whom a socket of datagrams talks to.
 #[derive(Clone, Copy, Debug)]
-pub enum Datagrams<'a> {
+pub enum Datagrams {
     /// Everybody, from this address; without one from any free port.
-    Bound(Option<(&'a str, u16)>),
+    Bound(Option<SocketAddr>),
     /// This peer alone.
-    Dialed(&'a str, u16),
+    Dialed(SocketAddr),
 }
 
 impl Sockets {
-    /// Opens a socket of datagrams. A host name is looked up by the calling thread.
+    /// Opens a socket of datagrams.
     ///
     /// # Errors
     /// When the policy refuses the address, the system does, or there are too many sockets.
@@ -69,7 +69,7 @@ impl Sockets {
         node: &Arc<Node>,
         owner: Owner,
         mode: Mode,
-        with: Datagrams<'_>,
+        with: Datagrams,
         listens: &dyn Fn(SocketAddr) -> bool,
         allows: Allows,
     ) -> Result<Arc<Socket>, OpenError> {
@@ -77,16 +77,13 @@ impl Sockets {
         let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         let (local, target) = match with {
             Datagrams::Bound(None) => (any, None),
-            Datagrams::Bound(Some((host, port))) => {
-                let host = if host.is_empty() { "0.0.0.0" } else { host };
-                let local = look_up(host, port)?;
+            Datagrams::Bound(Some(local)) => {
                 if !listens(local) {
                     return Err(OpenError::Refused(local));
                 }
                 (local, None)
             }
-            Datagrams::Dialed(host, port) => {
-                let target = look_up(host, port)?;
+            Datagrams::Dialed(target) => {
                 if !allows(target) {
                     return Err(OpenError::Refused(target));
                 }
@@ -239,23 +236,22 @@ impl Socket {
     pub fn send_to(&self, target: SocketAddr, bytes: &[u8]) -> Result<(), Ended> {
         match self.link.get() {
             Some(Link::Udp(udp)) => {
-                self.wrote_at.store(self.node.clock.now(), Ordering::Relaxed);
+                self.note_write();
                 udp.send_to(target, bytes)
             }
             _ => Err(Ended),
         }
     }
 
-    /// Names the peer that `write` sends to. A host name is looked up by the calling thread.
+    /// Names the peer that `write` sends to.
     ///
     /// # Errors
-    /// When this is no socket of datagrams, the host is unknown or of another kind of network, or
-    /// the policy refuses it.
-    pub fn udp_connect(&self, host: &str, port: u16) -> Result<(), OpenError> {
+    /// When this is no socket of datagrams, the peer is of another kind of network, or the policy
+    /// refuses it.
+    pub fn udp_connect(&self, target: SocketAddr) -> Result<(), OpenError> {
         let Some(Link::Udp(udp)) = self.link.get() else {
             return Err(OpenError::System(io::Error::from(io::ErrorKind::NotConnected)));
         };
-        let target = look_up(host, port)?;
         if !(udp.allows)(target) {
             return Err(OpenError::Refused(target));
         }

@@ -30,10 +30,15 @@ impl Socket {
         self.write_with(bytes, Priority::Low)
     }
 
+    /// Bytes that wait to be sent.
+    pub fn queued(&self) -> usize {
+        self.stream().map_or(0, |stream| stream.queued())
+    }
+
     fn write_with(&self, bytes: &[u8], priority: Priority) -> Result<usize, Ended> {
         match self.link.get() {
             Some(Link::Tcp(stream)) => {
-                self.wrote_at.store(self.node.clock.now(), Ordering::Relaxed);
+                self.note_write();
                 let queued = if self.is_filtered.load(Ordering::Acquire) {
                     self.write_sealed(stream, bytes)
                 } else {
@@ -43,7 +48,7 @@ impl Socket {
             }
             Some(Link::Udp(udp)) => udp.send(bytes).map(|()| 0),
             Some(Link::Bound(bound)) => {
-                self.wrote_at.store(self.node.clock.now(), Ordering::Relaxed);
+                self.note_write();
                 self.check_backlog(bound.write(bytes)?, bytes.len())
             }
             Some(Link::Listener(_)) => Err(Ended),

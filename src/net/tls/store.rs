@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::{
     CertificateFiles, ClientOptions, ClientSettings, Notice, Roots, ServerOptions, ServerSettings,
@@ -20,15 +21,21 @@ const KEPT: usize = 256;
 pub struct Store {
     defaults: ClientOptions,
     certificate: CertificateFiles,
+    handshake: Duration,
     clients: Mutex<HashMap<ClientOptions, Arc<ClientSettings>>>,
     servers: Mutex<HashMap<ServerOptions, Arc<ServerSettings>>>,
 }
 
 impl Store {
     /// A store for a node whose clients connect with `defaults` and whose servers show
-    /// `certificate`, if nothing else is asked for.
-    pub fn new(defaults: ClientOptions, certificate: CertificateFiles) -> Self {
-        Self { defaults, certificate, clients: Mutex::default(), servers: Mutex::default() }
+    /// `certificate`, and where a handshake may take `handshake`, if nothing else is asked for.
+    pub fn new(
+        defaults: ClientOptions,
+        certificate: CertificateFiles,
+        handshake: Duration,
+    ) -> Self {
+        let (clients, servers) = (Mutex::default(), Mutex::default());
+        Self { defaults, certificate, handshake, clients, servers }
     }
 
     /// How the node connects by its config.
@@ -39,6 +46,11 @@ impl Store {
     /// What its servers show by its config.
     pub const fn certificate(&self) -> &CertificateFiles {
         &self.certificate
+    }
+
+    /// How long a handshake may take by its config.
+    pub const fn handshake_limit(&self) -> Duration {
+        self.handshake
     }
 
     /// The settings for `options`, which are made when they are asked for first. What there is to

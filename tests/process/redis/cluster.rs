@@ -96,8 +96,16 @@ fn scripts_for_a_cluster_run_as_they_are() {
     };
     let s = &mut script;
     get(s, "return db:set('A', 1), db:get('A'), db:get('B'), db:SET('A', 2)", "OK\t1\tnil\tOK");
-    get(s, "return db:rpush('list', 1, 2, 3), table.concat(db:lrange('list', 0, -1), ' ')", "3\t1 2 3");
-    get(s, "db:hmset('map', 'k', 1, 'l', 2) return table.concat(db:hgetall('map'), ' ')", "k 1 l 2");
+    get(
+        s,
+        "return db:rpush('list', 1, 2, 3), table.concat(db:lrange('list', 0, -1), ' ')",
+        "3\t1 2 3",
+    );
+    get(
+        s,
+        "db:hmset('map', 'k', 1, 'l', 2) return table.concat(db:hgetall('map'), ' ')",
+        "k 1 l 2",
+    );
     get(s, "return db:exists('A'), db:exists('B'), db:sismember('S', 'x')", "true\tfalse\tfalse");
     get(s, "return db:call('incrby', 'A', 40), math.type(db:incr('A'))", "42\tinteger");
     get(s, "return db:eval('return {KEYS[1], ARGV[1], 7}', 1, 'A', 'x')[2]", "x");
@@ -144,18 +152,24 @@ fn scripts_for_a_cluster_run_as_they_are() {
         ),
         "OK",
     );
-    wait_until("the replica has it", || s.get("return reader:get('R')") == "1");
-    println!("{}", s.get("local n = {} for k in pairs(reader.connections) do n[#n+1]=k end return table.concat(n, '|'), #reader.slots[reader:keyslot('R')].slaves, tostring(reader.opt.read_slave), require('skynet.redis.cluster').route('get', 'R')"));
     let reads = |server: &super::server::Server| {
         server.command(&["INFO", "commandstats"]).contains("cmdstat_get:")
     };
-    assert!(cluster.servers[3..].iter().any(reads), "a replica was read");
+    wait_until("a replica is read", || {
+        s.get("return reader:get('R')");
+        cluster.servers[3..].iter().any(reads)
+    });
+    wait_until("it has what its master has", || s.get("return reader:get('R')") == "1");
 
     // Wrong passwords are named by the server.
     get(s, &format!("bad = rediscluster.new({}, {{ auth = 'no' }})", cluster.lua()), "");
     refused(s, "bad:get('A')", "WRONGPASS");
     get(s, "gone = rediscluster.new { host = '127.0.0.1', port = 1 }", "");
-    refused(s, "gone:get('A')", "Can't reach a single startup node. (redis 127.0.0.1:1: cannot connect (Connection refused)");
+    refused(
+        s,
+        "gone:get('A')",
+        "Can't reach a single startup node. (redis 127.0.0.1:1: cannot connect (Connection refused)",
+    );
 }
 
 #[test]
@@ -204,7 +218,10 @@ fn a_master_that_is_killed_under_load_has_a_successor() {
     wait_until("calls go on", || count(&mut script, "good") > before + 64 * 40);
     assert!(before >= killed);
     stop(&mut script);
-    assert_eq!(script.get("return db:set('b', 'of the successor'), db:get('b')"), "OK\tof the successor");
+    assert_eq!(
+        script.get("return db:set('b', 'of the successor'), db:get('b')"),
+        "OK\tof the successor"
+    );
     // The first client knew the dead one alone, and has learned of the others.
     assert_eq!(script.get("return subscriber:get('b')"), "of the successor");
     published(&mut script, "{b}news", "hello {b}newsnil");

@@ -40,6 +40,12 @@ fn cli(arguments: &[&str]) -> Output {
     Command::new("redis-cli").args(arguments).stdin(Stdio::null()).output().unwrap()
 }
 
+/// What a server says of its part in replication; nothing while it takes no connection.
+pub(crate) fn replication(server: &Server) -> String {
+    let output = cli(&["-p", &server.port.to_string(), "INFO", "replication"]);
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 /// Three masters, each with a replica: the masters are the first three.
 pub(crate) struct Cluster {
     pub(crate) servers: Vec<Server>,
@@ -52,7 +58,9 @@ impl Cluster {
         let servers: Vec<Server> = thread::scope(|scope| {
             let starting: Vec<_> = buses
                 .iter()
-                .map(|bus| scope.spawn(|| Server::with(&[&arguments(&bus.to_string()), more].concat())))
+                .map(|bus| {
+                    scope.spawn(|| Server::with(&[&arguments(&bus.to_string()), more].concat()))
+                })
                 .collect();
             starting.into_iter().map(|started| started.join().unwrap()).collect()
         });
@@ -100,19 +108,22 @@ impl Cluster {
 
     /// The servers as a Lua list of tables.
     pub(crate) fn lua(&self) -> String {
-        let servers = self.servers.iter().map(|server| {
-            format!("{{ host = '127.0.0.1', port = {} }}", server.port)
-        });
+        let servers = self
+            .servers
+            .iter()
+            .map(|server| format!("{{ host = '127.0.0.1', port = {} }}", server.port));
         format!("{{ {} }}", servers.collect::<Vec<_>>().join(", "))
     }
 
     /// Moves slots with their keys from one master to another, as an administrator does.
     pub(crate) fn move_slots(&self, from: usize, to: usize, count: u32) {
         let id = |number: usize| self.servers[number].command(&["CLUSTER", "MYID"]);
+        let address = self.servers[0].address();
+        wait_until("the servers agree", || cli(&["--cluster", "check", &address]).status.success());
         let output = cli(&[
             "--cluster",
             "reshard",
-            &self.servers[0].address(),
+            &address,
             "--cluster-from",
             &id(from),
             "--cluster-to",
@@ -201,7 +212,7 @@ impl Drop for Sentinel {
 /// A master, two replicas, three sentinels.
 pub(crate) struct Watched {
     pub(crate) master: Server,
-    pub(crate) replicas: Vec<Server>,
+    _replicas: Vec<Server>,
     pub(crate) sentinels: Vec<Sentinel>,
 }
 
@@ -219,7 +230,7 @@ impl Watched {
             })
         });
         let sentinels = [(); 3].map(|()| Sentinel::start(master.port));
-        let watched = Self { master, replicas: replicas.into(), sentinels: sentinels.into() };
+        let watched = Self { master, _replicas: replicas.into(), sentinels: sentinels.into() };
         wait_until("the sentinels know everybody", || {
             watched.sentinels.iter().all(|sentinel| {
                 let info = command(&sentinel.address(), &["INFO", "sentinel"]);

@@ -33,7 +33,8 @@ end)
 
 /// The node.
 pub(crate) struct Script {
-    pub(crate) folder: Folder,
+    /// It ends with the node.
+    _folder: Folder,
     pub(crate) node: Node,
     input: ChildStdin,
     begun: usize,
@@ -50,7 +51,7 @@ impl Script {
         folder.config(config);
         folder.write("main.lua", MAIN);
         let (node, input) = Node::with_input(&mut folder.command());
-        Self { folder, node, input, begun: 0 }
+        Self { _folder: folder, node, input, begun: 0 }
     }
 
     /// Lets it run Lua and goes on. A line break is a blank.

@@ -1,6 +1,6 @@
 //! A client that finds its master through sentinels.
 
-use super::fleet::{MASTER, Watched};
+use super::fleet::{MASTER, USER, Watched, replication};
 use super::script::Script;
 use super::server::Server;
 use crate::support::wait_until;
@@ -36,7 +36,7 @@ const LOAD: &str = r#"
 
 #[test]
 fn a_client_finds_its_master_and_follows_a_fail_over() {
-    let mut watched = Watched::start(super::fleet::USER);
+    let mut watched = Watched::start(USER);
     let folder = crate::support::Folder::new();
     folder.write("load.lua", LOAD);
     let mut script = Script::start_in(folder, "");
@@ -78,7 +78,7 @@ fn a_master_that_becomes_a_replica_is_left() {
     super::server::command(&sentinel, &["SENTINEL", "FAILOVER", MASTER]);
     let old = watched.master.port.to_string();
     wait_until("the old master is a replica", || {
-        watched.master.command(&["INFO", "replication"]).contains("role:slave")
+        replication(&watched.master).contains("role:slave")
     });
     wait_until("writes go to another server", || {
         script.run("return db:set('k', 'w')") == "true\tOK"

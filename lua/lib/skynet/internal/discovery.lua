@@ -183,6 +183,7 @@ function discovery:run()
       disconnect(self)
       if not self.failing then
         self.failing = true
+        why = tostring(why):gsub("^lua/lib/[%w_/]+%.lua:%d+: ", "")
         skynet.error(("cluster discovery: %s; the known addresses stay in use"):format(why))
       end
       -- A Redis that comes back empty has the names of living nodes again within a lease.

@@ -102,7 +102,7 @@ fn the_authorities_of_the_system_are_found() {
 fn connections_with_the_same_options_share_their_settings() {
     let authority = Authority::new();
     let defaults = ClientOptions { roots: Roots::File(authority.ca()), ..ClientOptions::default() };
-    let store = Store::new(defaults.clone(), authority.host("a.example"));
+    let store = Store::new(defaults.clone(), authority.host("a.example"), PATIENCE);
     let node = Node::new(
         NodeOptions {
             threads: 1,

@@ -101,6 +101,11 @@ function rediscluster:conf_of(node)
   return conf
 end
 
+--- An error without the line of a file of ours.
+local function bare(failure)
+  return (tostring(failure):gsub("^lua/lib/[%w_/]+%.lua:%d+: ", ""))
+end
+
 --- `host:port`, which is also noted as the name.
 ---@param node skynet.db.redis.node
 local function name_of(node)
@@ -201,9 +206,9 @@ function rediscluster:get_random_connection()
       drop(self, node.name, connection)
       connection = answer
     end
-    last = tostring(connection)
+    last = bare(connection)
   end
-  error(("Can't reach a single startup node. (%s)"):format(last))
+  error(("Can't reach a single startup node. (%s)"):format(last), 2)
 end
 
 --- A connection to the server that has a slot, for pipelines and transactions. **Yields.**
@@ -258,9 +263,9 @@ end
 
 --- The subscriber of this client, whatever the slot: a message reaches all servers of a cluster.
 --- **Yields.**
----@param slot integer
+---@param _slot integer
 ---@return skynet.redis.watch
-function rediscluster:get_watch_connection_by_slot(slot) -- luacheck: ignore slot
+function rediscluster:get_watch_connection_by_slot(_slot)
   return subscriptions.watch(self)
 end
 
@@ -293,6 +298,10 @@ local function connection_for(self, try)
   end
   local replicas = try.replicas and node.slaves or {}
   local replica = replicas[1] and replicas[math.random(#replicas)]
+  if try.replicas and not replica then
+    -- There may be one by now.
+    slots.outdated(self)
+  end
   if replica and self.opt.read_slave == "replica" then
     local ok, connection, name = pcall(replica_connection, self, replica)
     if ok then
@@ -334,6 +343,10 @@ local function goes_on(self, try, failure, connection, node, name)
     slots.stale(self)
     return true
   elseif failure:find(": cannot connect (", 1, true) then
+    -- Others may still wait on it for the same answer.
+    if self.connections[name] == connection then
+      self.connections[name] = nil
+    end
     slots.stale(self)
     return true
   elseif failure:find ": the connection is closed$" then
@@ -346,7 +359,7 @@ local function goes_on(self, try, failure, connection, node, name)
   return false
 end
 
---- Sends a command until it is done.
+--- Sends a command until it is done: true and its reply, or false and an error.
 local function persist(self, try, command, ...)
   local last
   for tried = 1, TRIES do
@@ -364,22 +377,23 @@ local function persist(self, try, command, ...)
         done, reply = pcall(connection[command], connection, ...)
       end
       if done then
-        return reply
+        return true, reply
       end
-      if not goes_on(self, try, reply, connection, node, name) then
-        error(reply, 0)
+      last = bare(reply)
+      if not goes_on(self, try, last, connection, node, name) then
+        return false, last
       end
-      last = reply
-    elseif slots.is_lost(connection) then
-      error(connection, 0)
     else
-      last = connection
+      last = bare(connection)
+      if slots.is_lost(last) then
+        return false, last
+      end
     end
   end
   if PASSING[last:match "^%u+"] then
-    error(last, 0)
+    return false, last
   end
-  error(("Too many Cluster redirections?,maybe node is disconnected (last error: %q)"):format(last), 0)
+  return false, ("Too many Cluster redirections?,maybe node is disconnected (last error: %q)"):format(last)
 end
 
 --- Runs a command. **Yields.** Raises the server's error, or why there is no reply.
@@ -390,7 +404,10 @@ function rediscluster:call(command, ...)
   if subscriptions.is_verb(command) then
     return subscriptions.change(self, command, ...)
   end
-  local slot, read = native.route(command, ...)
+  local ok, slot, read = pcall(native.route, command, ...)
+  if not ok then
+    error(bare(slot), 2)
+  end
   local reads = read and self.opt.read_slave
   local try = { slot = slot, read = read, replicas = reads }
   -- Most commands need no more than this.
@@ -402,11 +419,16 @@ function rediscluster:call(command, ...)
     if ok then
       return reply
     end
+    reply = bare(reply)
     if not goes_on(self, try, reply, connection, node, node.name) then
-      error(reply, 0)
+      error(reply, 2)
     end
   end
-  return persist(self, try, command, ...)
+  local ok, reply = persist(self, try, command, ...)
+  if not ok then
+    error(reply, 2)
+  end
+  return reply
 end
 
 -- Every other name is a command.

@@ -11,6 +11,9 @@ local PATIENCE = 200
 --- Centiseconds between two times of asking because of what servers said.
 local INTERVAL = 10
 
+--- The same when nobody has said that something has changed.
+local SELDOM = 100
+
 --- What the error begins with when no server answers; skynet's words.
 local LOST = "Can't reach a single startup node."
 
@@ -117,7 +120,7 @@ local function ask_any(self)
     if ok then
       return
     end
-    last = why
+    last = tostring(why):gsub("^lua/lib/[%w_/]+%.lua:%d+: ", "")
   end
   error(("%s (%s)"):format(LOST, last), 0)
 end
@@ -158,6 +161,14 @@ function slots.stale(self)
     -- Whoever has a command to send says what is wrong.
     pcall(slots.ask, self)
   end)
+end
+
+--- What is known may be out of date: it is asked for on the side now and then.
+---@param self skynet.db.redis.cluster
+function slots.outdated(self)
+  if skynet.now() - self.__asked >= SELDOM then
+    slots.stale(self)
+  end
 end
 
 --- A slot has moved to a server.

@@ -1,0 +1,2 @@
+--- `skynet.crypt` for programs that are clients.
+return require "skynet.crypt"

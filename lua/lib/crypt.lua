@@ -1,0 +1,2 @@
+--- The former name of `skynet.crypt`.
+return require "skynet.crypt"
