@@ -421,6 +421,7 @@ impl Client for Connection {
             }
             state.take(&bytes, ends)
         };
+        let judged = wire::judge(&self.settings, good, &bytes, ends);
         let mut bytes = bytes;
         for (session, reply) in answered {
             let reply = match reply {
@@ -431,10 +432,7 @@ impl Client for Connection {
             };
             deliver(&self.node, &self.service, session, reply);
         }
-        if good {
-            return Ok(());
-        }
-        Err(Refused("protocol error: a reply that nothing asked for".to_owned()))
+        judged
     }
 
     fn on_written(&self, left: usize) {

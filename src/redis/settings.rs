@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ::redis::{ConnectionAddr, ConnectionInfo};
 
+use super::find::Found;
 use crate::codec::resp::command::put_command;
 use crate::net::Address;
 use crate::net::socket::Allows;
@@ -27,6 +28,8 @@ pub enum Place {
     Tcp(Address),
     /// A socket in the file system.
     Unix(PathBuf),
+    /// Where it is found to be.
+    Found(Found),
 }
 
 /// Who this side is, and which database it uses.
@@ -55,7 +58,8 @@ pub struct Settings {
     pub place: Place,
     /// Who.
     pub login: Login,
-    /// Through TLS, to whoever has a certificate for this name.
+    /// Through TLS, to whoever has a certificate for this name; without one, for the host that is
+    /// found.
     pub tls: Option<(Arc<ClientSettings>, String)>,
     /// Time for the connection to come up, with TLS and AUTH.
     pub connect_limit: Duration,
@@ -75,13 +79,14 @@ impl Place {
         match self {
             Self::Tcp(address) => address.to_string(),
             Self::Unix(path) => path.display().to_string(),
+            Self::Found(found) => found.0.name(),
         }
     }
 
     /// The path of a socket in the file system.
     pub fn path(&self) -> Option<&Path> {
         match self {
-            Self::Tcp(_) => None,
+            Self::Tcp(_) | Self::Found(_) => None,
             Self::Unix(path) => Some(path),
         }
     }

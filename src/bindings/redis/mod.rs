@@ -8,7 +8,9 @@
 
 mod arguments;
 mod calling;
+pub(in crate::bindings) mod cluster;
 pub(in crate::bindings) mod decode;
+mod hosts;
 mod options;
 mod pipeline;
 mod watching;
