@@ -30,6 +30,7 @@ const MODULES: &[(&str, &str, &[&str], &[&str])] = &[
     ("skynet.multicast.core", "multicast.rs", &["FUNCTIONS"], &[]),
     ("skynet.netpack", "netpack.rs", &["FUNCTIONS"], &[]),
     ("skynet.profile", "profile.rs", &["FUNCTIONS"], &["yield", "yield_co"]),
+    ("skynet.redis.cluster", "redis/cluster.rs", &["FUNCTIONS"], &[]),
     ("skynet.datasheet.core", "shared/sheet.rs", &["FUNCTIONS"], &[]),
     ("skynet.shared", "shared/mod.rs", &["FUNCTIONS"], &[]),
     ("skynet.sharedata.core", "shared/core.rs", &["FUNCTIONS"], &[]),

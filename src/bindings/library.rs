@@ -36,6 +36,7 @@ const NATIVE: &[(&str, ffi::lua_CFunction)] = &[
     ("skynet.multicast.core", super::multicast::open),
     ("skynet.netpack", super::netpack::open),
     ("skynet.profile", super::profile::open),
+    ("skynet.redis.cluster", super::redis::cluster::open),
     ("skynet.datasheet.core", super::shared::sheet::open),
     ("skynet.shared", super::shared::open),
     ("skynet.sharedata.core", super::shared::core::open),

@@ -10,6 +10,7 @@ pub mod http;
 pub mod md5;
 pub mod netpack;
 pub mod peg;
+pub mod redis_slot;
 pub mod resp;
 pub mod seri;
 pub mod socket_event;

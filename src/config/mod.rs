@@ -6,6 +6,7 @@
 
 mod assignment;
 mod cluster;
+mod discovery;
 mod error;
 mod evaluate;
 mod keys;

@@ -9,7 +9,6 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -422,6 +421,7 @@ impl Client for Connection {
             }
             state.take(&bytes, ends)
         };
+        let judged = wire::judge(&self.settings, good, &bytes, ends);
         let mut bytes = bytes;
         for (session, reply) in answered {
             let reply = match reply {
@@ -432,10 +432,7 @@ impl Client for Connection {
             };
             deliver(&self.node, &self.service, session, reply);
         }
-        if good {
-            return Ok(());
-        }
-        Err(Refused("protocol error: a reply that nothing asked for".to_owned()))
+        judged
     }
 
     fn on_written(&self, left: usize) {
@@ -480,16 +477,14 @@ impl Client for Connection {
         self.connect(again);
     }
 
-    fn watch_time(&self) -> impl Future<Output = ()> + Send {
-        async {
-            if self.settings.command_limit.is_none() {
-                return std::future::pending().await;
-            }
-            loop {
-                match self.fail_late(Instant::now()) {
-                    Some(next) => sleep_until(next).await,
-                    None => self.limited.notified().await,
-                }
+    async fn watch_time(&self) {
+        if self.settings.command_limit.is_none() {
+            return std::future::pending().await;
+        }
+        loop {
+            match self.fail_late(Instant::now()) {
+                Some(next) => sleep_until(next).await,
+                None => self.limited.notified().await,
             }
         }
     }

@@ -71,7 +71,7 @@ pub(super) fn connect(call: &mut Call) -> NativeResult {
 fn connected(call: &mut Call, _resumed: Resumed) -> NativeResult {
     let Some(mut held) = held_at::<Connection>(call, 1, CONNECTION) else { return NOTHING };
     let server = inner(call, held)?.name() as *const str;
-    let origin = Origin { server: Some(server), command: None };
+    let origin = Origin { server: Some(server), by_library: true, ..Origin::default() };
     match answer_bytes(call, origin) {
         Ok(_) => {
             // SAFETY: the userdata is at index 1.

@@ -40,7 +40,7 @@ pub(super) fn pipeline(call: &mut Call) -> NativeResult {
             // SAFETY: the lists are in the table; there is room; nothing here raises.
             unsafe {
                 ffi::lua_rawgeti(state, TEXTS, place);
-                let length = usize::try_from(ffi::lua_rawlen(state, -1)).unwrap_or(0);
+                let length = ffi::lua_rawlen(state, -1);
                 begin(out, length);
                 Parts::List(call.top(), length).write(call, out);
                 ffi::lua_pop(state, 1);

@@ -3,8 +3,13 @@
 
 mod bad;
 mod client;
+mod cluster;
+mod discovery;
 mod fake;
+mod fleet;
 mod lost;
+mod script;
+mod sentinel;
 pub(crate) mod server;
 mod watch;
 
