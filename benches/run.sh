@@ -77,7 +77,10 @@ serve() { # serve LABEL BINARY BENCH: the config is written
 
 # Benches of two processes: the one that is measured calls this one, which ends when it is told.
 server_of() {
-  case $1 in cluster_call) echo cluster_server ;; esac
+  case $1 in
+    cluster_call) echo cluster_server ;;
+    bridge_requests) echo bridge_server ;;
+  esac
 }
 
 # One redis-server for all, with nothing on disk; it is started when a bench first needs it.
@@ -123,9 +126,15 @@ for round in $(seq "$rounds"); do
   done
   echo "round $round of $rounds done" >&2
 done
-# A loop without end also keeps a skynet from ending, so only the node runs this one.
+# A loop without end also keeps a skynet from ending, and the bridge is this node's own.
 if [ $# -eq 0 ]; then
-  for _ in $(seq "$rounds"); do run node "$node" "$PWD" stall; done
+  redis-server --port 18720 --save "" >/dev/null &
+  redis=$!
+  for _ in $(seq "$rounds"); do
+    run node "$node" "$PWD" stall
+    run node "$node" "$PWD" bridge_requests
+  done
+  kill $redis
 fi
 
 awk '

@@ -11,6 +11,7 @@ use std::path::Path;
 
 /// Stub, binding, the tables of its functions, and names that the binding takes from elsewhere.
 const MODULES: &[(&str, &str, &[&str], &[&str])] = &[
+    ("bridge.core", "bridge/mod.rs", &["FUNCTIONS"], &[]),
     ("lpeg", "lpeg/mod.rs", &["FUNCTIONS"], &[]),
     ("bson", "bson/mod.rs", &["FUNCTIONS"], &[]),
     ("md5", "md5.rs", &["FUNCTIONS"], &[]),

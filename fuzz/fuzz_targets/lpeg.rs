@@ -1,9 +1,7 @@
 //! Fuzz target: programs of patterns that the bytes describe, over the rest of the bytes.
 #![no_main]
 
-use node::codec::peg::{
-    Charset, Kind, Machine, Node, Step, Tree, compile, facts, grammar,
-};
+use node::codec::peg::{Charset, Kind, Machine, Node, Step, Tree, compile, facts, grammar};
 
 /// Puts a pattern together, as a machine with a stack would: each byte pushes or joins.
 fn pattern(bytes: &[u8]) -> Tree {
@@ -44,11 +42,8 @@ fn pattern(bytes: &[u8]) -> Tree {
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let (rules, subject) = bytes.split_at(bytes.len() / 2);
     let third = rules.len() / 3;
-    let trees = [
-        pattern(&rules[..third]),
-        pattern(&rules[third..2 * third]),
-        pattern(&rules[2 * third..]),
-    ];
+    let trees =
+        [pattern(&rules[..third]), pattern(&rules[third..2 * third]), pattern(&rules[2 * third..])];
     let rules = [(1, trees[0].view(), 0), (2, trees[1].view(), 0), (3, trees[2].view(), 0)];
     let Ok(tree) = grammar(&rules, |name| Some(name as usize - 1)) else { return };
     let Ok(program) = compile(tree.view()) else { return };

@@ -14,6 +14,9 @@ use super::service::Service;
 
 /// Shards of the handle table; lookups by services on different workers then seldom meet.
 const SHARDS: usize = 16;
+/// Longest global name that counts; skynet cuts what is longer.
+pub const GLOBAL_NAME: usize = 16;
+
 /// Most messages kept for global names that nobody owns yet. A sender over it is told at once
 /// instead of filling the node's memory.
 pub const MAX_WAITING_FOR_NAME: usize = 65_536;

@@ -92,6 +92,10 @@ impl Store {
         if grows && self.is_full() {
             return self.refuse(client, args, NO_MEMORY);
         }
+        if let Some(why) = self.file_failure.as_ref().filter(|_| command.is(WRITE)) {
+            let text = format!("MISCONF Errors writing to the AOF file: {why}");
+            return self.refuse(client, args, Failure::of(text));
+        }
         if client.subscribes() && !is_for_subscribers(command.name) {
             let text = format!(
                 "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / \
@@ -188,7 +192,8 @@ impl Store {
 
     /// True when there is no memory for more.
     pub(super) fn is_full(&self) -> bool {
-        self.config.maxmemory != 0 && self.keys.memory() > self.config.maxmemory
+        let limit = self.config.maxmemory;
+        limit != 0 && self.keys.memory() > limit && !self.keys.loading
     }
 
     /// Removes keys whose time is over; true when there may be more of them.

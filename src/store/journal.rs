@@ -6,6 +6,7 @@
 
 use super::call::Words;
 use super::number::integer_text;
+use crate::codec::resp::command;
 
 /// Changes on their way to the file.
 #[derive(Debug, Default)]
@@ -57,16 +58,6 @@ impl Journal {
 
 /// Appends a command as a client sends it.
 pub fn write_command(words: &[impl AsRef<[u8]>], out: &mut Vec<u8>) {
-    let number = |mark: u8, value: usize, out: &mut Vec<u8>| {
-        out.push(mark);
-        out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
-        out.extend_from_slice(b"\r\n");
-    };
-    number(b'*', words.len(), out);
-    for word in words {
-        let word = word.as_ref();
-        number(b'$', word.len(), out);
-        out.extend_from_slice(word);
-        out.extend_from_slice(b"\r\n");
-    }
+    command::begin(out, words.len());
+    words.iter().for_each(|word| command::put_part(out, word.as_ref()));
 }

@@ -175,11 +175,6 @@ impl Keyspace {
         false
     }
 
-    /// Milliseconds since 1970 when the next key ends.
-    pub fn next_end(&self) -> Option<u64> {
-        self.dbs.iter().filter_map(|db| db.ends.first().map(|(end, _)| *end)).min()
-    }
-
     /// What a key holds.
     pub fn get(&mut self, db: usize, key: &[u8]) -> Option<&Entry> {
         match self.place(db, key) {

@@ -72,6 +72,8 @@ pub struct Store {
     pub started: u64,
     /// Somebody asked for the file to be rewritten.
     pub rewrite_wanted: bool,
+    /// Why the file takes nothing, while it does not; then nothing may be changed.
+    pub file_failure: Option<String>,
     /// Size of the file, and what it was after the last rewrite.
     pub file_size: (u64, u64),
     /// Where it says what it has to say.
@@ -97,6 +99,7 @@ impl Store {
             connections: 0,
             started,
             rewrite_wanted: false,
+            file_failure: None,
             file_size: (0, 0),
             log: None,
             random: random::Random::new(),

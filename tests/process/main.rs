@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
+mod bridge;
 mod browser;
 mod cluster;
 mod compatible;
@@ -16,11 +17,13 @@ mod leaks;
 mod library;
 mod logs;
 mod lookups;
+mod names;
 mod page;
 mod redis;
 mod refusals;
 mod scripts;
 mod secured;
+mod shared;
 mod sockets;
 mod starts;
 mod stops;

@@ -352,3 +352,40 @@ fn the_config_page_has_every_key_with_its_default() {
     }
     report(&problems);
 }
+
+#[test]
+fn the_compatibility_page_has_every_name_with_an_answer_and_a_test() {
+    let page = File::read("docs/compat.md").expect("docs/compat.md is there");
+    let mut rows = BTreeSet::new();
+    let mut problems = Vec::new();
+    for (index, row) in page.text.lines().enumerate() {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let ["", module, names, answer, tests, ""] = cells[..] else { continue };
+        let Some(module) = module.strip_prefix('`').and_then(|name| name.strip_suffix('`')) else {
+            continue;
+        };
+        rows.extend(names.split('`').skip(1).step_by(2).map(|name| format!("{module} {name}")));
+        let first = answer.split([':', ';', ' ']).next().unwrap_or_default();
+        if !["same", "better", "absent"].contains(&first) {
+            problems.push(page.problem(index + 1, "the answer begins with same, better or absent"));
+        }
+        if first == "absent" && answer.len() < 10 {
+            problems.push(page.problem(index + 1, "say why it is absent"));
+        }
+        if first != "absent" && !tests.contains("](../") {
+            problems.push(page.problem(index + 1, "link the test that holds it"));
+        }
+    }
+    for list in ["v1.3", "newest"] {
+        let path = format!("tests/vectors/names/{list}.txt");
+        let names = File::read(&path).expect("the list is there");
+        for (index, line) in names.text.lines().enumerate() {
+            let name = line.replace('\t', " ");
+            if !rows.contains(&name) {
+                let what = format!("`{name}` has no row in docs/compat.md");
+                problems.push(names.problem(index + 1, &what));
+            }
+        }
+    }
+    report(&problems);
+}

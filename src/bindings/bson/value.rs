@@ -7,6 +7,7 @@ use mlua::ffi;
 use crate::bindings::bytes::{argument, fail, push_written};
 use crate::codec::bson::Kind;
 use crate::codec::crypt::hex;
+use crate::vm::layout::Peek;
 use crate::vm::native::{Call, NativeResult, Outcome};
 
 /// Bytes of an object id.
@@ -75,7 +76,7 @@ pub(super) fn regex(call: &mut Call) -> NativeResult {
 
 /// `objectid([digits])`: that of the digits, or one that no other document has.
 pub(super) fn object_id(call: &mut Call) -> NativeResult {
-    if matches!(call.kind(1), ffi::LUA_TSTRING | ffi::LUA_TNUMBER) {
+    if matches!(call.peek(1), Peek::String(_) | Peek::Integer(_) | Peek::Float(_)) {
         let digits = argument(call, 1)?;
         let mut lower = [0; 2 * OBJECT_ID];
         let scratch = &mut call.vm().scratch;

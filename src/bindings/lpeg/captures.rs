@@ -8,14 +8,12 @@ use std::ffi::c_int;
 
 use mlua::ffi;
 
+use super::text;
 use crate::codec::peg::{Capture, Kind};
 use crate::vm::native::{Call, Raise};
 
 /// Nesting of captures in one another.
-const DEPTH: u32 = 2000;
-
-/// Captures that a text can refer to, the whole one included.
-const TEXT_PARTS: usize = 10;
+pub(super) const DEPTH: u32 = 2000;
 
 /// Where the evaluation of captures is.
 #[derive(Clone, Copy)]
@@ -50,7 +48,7 @@ impl Evaluation {
 
     /// Bytes of the subject.
     #[inline]
-    fn text<'a>(&self, from: u32, to: u32) -> &'a [u8] {
+    pub(super) fn text<'a>(&self, from: u32, to: u32) -> &'a [u8] {
         let (from, to) = (from as usize, (to as usize).min(self.length));
         if from >= to {
             return &[];
@@ -60,13 +58,13 @@ impl Evaluation {
     }
 
     /// Where the capture before the one at hand ends.
-    fn end(&self) -> u32 {
+    pub(super) fn end(&self) -> u32 {
         let last = self.at(self.now - 1);
         last.at + last.size - 1
     }
 
     /// Goes on behind the capture at hand.
-    fn skip(&mut self) {
+    pub(super) fn skip(&mut self) {
         let mut open = u32::from(!self.capture().is_whole());
         self.now += 1;
         while open > 0 {
@@ -112,15 +110,15 @@ const KINDS: [Kind; 15] = [
     Kind::Group,
 ];
 
-/// Writes kept captures to where they will stay.
+/// Writes so many kept captures to where they will stay.
 ///
 /// # Safety
-/// There is room for all of them.
-pub(super) unsafe fn restore(kept: &[u8], place: *mut Capture) {
+/// There is room for them.
+pub(super) unsafe fn restore(kept: &[u8], count: usize, place: *mut Capture) {
     let word = |bytes: &[u8], at: usize| {
         bytes[at..].first_chunk().map_or(0, |word| u32::from_ne_bytes(*word))
     };
-    for (at, bytes) in kept.chunks_exact(KEPT).enumerate() {
+    for (at, bytes) in kept.chunks_exact(KEPT).take(count).enumerate() {
         let kind = KINDS.get(usize::from(bytes[12])).copied().unwrap_or(Kind::Close);
         let capture =
             Capture { at: word(bytes, 0), size: word(bytes, 4), value: word(bytes, 8), kind };
@@ -178,12 +176,12 @@ fn push_capture(call: &mut Call, evaluation: &mut Evaluation) -> Result<c_int, R
         }
         Kind::Text => {
             let start = call.vm().scratch.len();
-            text(call, evaluation)?;
+            text::format(call, evaluation)?;
             push_built(call, start);
         }
         Kind::Substitution => {
             let start = call.vm().scratch.len();
-            substitution(call, evaluation)?;
+            text::substitution(call, evaluation)?;
             push_built(call, start);
         }
         Kind::Group => {
@@ -208,7 +206,7 @@ fn push_capture(call: &mut Call, evaluation: &mut Evaluation) -> Result<c_int, R
 }
 
 /// Pushes a value of the pattern.
-fn push_value(call: &mut Call, evaluation: &Evaluation, number: u32) {
+pub(super) fn push_value(call: &mut Call, evaluation: &Evaluation, number: u32) {
     if number == 0 {
         return call.push_nil();
     }
@@ -255,146 +253,6 @@ fn push_built(call: &mut Call, start: usize) {
     // SAFETY: the buffer belongs to the VM; Lua copies the bytes before anything can run.
     unsafe { call.push_bytes(&*built) };
     call.vm().scratch.truncate(start);
-}
-
-/// Adds the text of the capture at hand to the VM's buffer; how many values it has.
-fn add_text(call: &mut Call, evaluation: &mut Evaluation, what: &str) -> Result<c_int, Raise> {
-    match evaluation.capture().kind {
-        Kind::Text => text(call, evaluation).map(|()| 1),
-        Kind::Substitution => substitution(call, evaluation).map(|()| 1),
-        _ => {
-            let mark = call.vm().scratch.len();
-            let count = push(call, evaluation)?;
-            // What a nested use that raised has left behind.
-            call.vm().scratch.truncate(mark);
-            if count == 0 {
-                return Ok(0);
-            }
-            let state = call.state();
-            // SAFETY: so many values are on top; a number is turned into its text in place.
-            unsafe {
-                ffi::lua_pop(state, count - 1);
-                if ffi::lua_isstring(state, -1) == 0 {
-                    let name = call.type_name(-1);
-                    return Err(call.error(format_args!("invalid {what} value (a {name})")));
-                }
-                ffi::lua_tolstring(state, -1, std::ptr::null_mut());
-                let bytes: *const [u8] = call.string(-1).unwrap_or_default();
-                call.vm().scratch.extend_from_slice(&*bytes);
-                ffi::lua_pop(state, 1);
-            }
-            Ok(count)
-        }
-    }
-}
-
-/// Adds what a substitution capture makes of its text.
-fn substitution(call: &mut Call, evaluation: &mut Evaluation) -> Result<(), Raise> {
-    let open = evaluation.capture();
-    evaluation.now += 1;
-    let mut from = open.at;
-    if open.is_whole() {
-        let text = evaluation.text(from, evaluation.end());
-        call.vm().scratch.extend_from_slice(text);
-        return Ok(());
-    }
-    while evaluation.capture().kind != Kind::Close {
-        let next = evaluation.capture().at;
-        let text = evaluation.text(from, next);
-        call.vm().scratch.extend_from_slice(text);
-        // What has no value keeps its text.
-        from = match add_text(call, evaluation, "replacement")? {
-            0 => next,
-            _ => evaluation.end(),
-        };
-    }
-    let text = evaluation.text(from, evaluation.capture().at);
-    call.vm().scratch.extend_from_slice(text);
-    evaluation.now += 1;
-    Ok(())
-}
-
-/// What a text can refer to.
-#[derive(Clone, Copy)]
-enum Part {
-    Text(u32, u32),
-    Capture(usize),
-}
-
-/// Notes the capture at hand and those in it, from the part `count` on; how many there are then.
-fn collect_parts(
-    evaluation: &mut Evaluation,
-    parts: &mut [Part; TEXT_PARTS],
-    count: usize,
-    depth: u32,
-) -> usize {
-    let own = count;
-    let mut count = count + 1;
-    let open = evaluation.capture();
-    evaluation.now += 1;
-    if !open.is_whole() {
-        while evaluation.capture().kind != Kind::Close {
-            if count >= TEXT_PARTS || depth >= DEPTH {
-                evaluation.skip();
-            } else if evaluation.capture().kind == Kind::Simple {
-                count = collect_parts(evaluation, parts, count, depth + 1);
-            } else {
-                parts[count] = Part::Capture(evaluation.now);
-                evaluation.skip();
-                count += 1;
-            }
-        }
-        evaluation.now += 1;
-    }
-    parts[own] = Part::Text(open.at, evaluation.end());
-    count
-}
-
-/// Adds what a text capture makes of the captures in it.
-fn text(call: &mut Call, evaluation: &mut Evaluation) -> Result<(), Raise> {
-    let number = evaluation.capture().value;
-    call.reserve(4)?;
-    push_value(call, evaluation, number);
-    let format: *const [u8] = call.string(-1).unwrap_or_default();
-    let mut parts = [Part::Text(0, 0); TEXT_PARTS];
-    let count = collect_parts(evaluation, &mut parts, 0, 0);
-    let behind = evaluation.now;
-    // SAFETY: the format stays on the stack.
-    let mut bytes = unsafe { &*format }.iter();
-    while let Some(byte) = bytes.next() {
-        let reference = match (byte, bytes.as_slice().first()) {
-            (b'%', Some(digit @ b'0'..=b'9')) => usize::from(digit - b'0'),
-            (b'%', Some(other)) => {
-                call.vm().scratch.push(*other);
-                bytes.next();
-                continue;
-            }
-            _ => {
-                call.vm().scratch.push(*byte);
-                continue;
-            }
-        };
-        bytes.next();
-        match parts.get(reference).filter(|_| reference < count).copied() {
-            None => {
-                return Err(call.error(format_args!("invalid capture index ({reference})")));
-            }
-            Some(Part::Text(from, to)) => {
-                let text = evaluation.text(from, to);
-                call.vm().scratch.extend_from_slice(text);
-            }
-            Some(Part::Capture(position)) => {
-                evaluation.now = position;
-                if add_text(call, evaluation, "capture")? == 0 {
-                    return Err(call.error(format_args!("no values in capture index {reference}")));
-                }
-            }
-        }
-    }
-    evaluation.now = behind;
-    // SAFETY: the format is on top.
-    unsafe { ffi::lua_pop(call.state(), 1) };
-    Ok(())
 }
 
 /// The values of the last group with a name before the capture at hand.

@@ -140,7 +140,7 @@ fn run_alone(call: &mut Call, program: ProgramRef<'_>, subject: &[u8], from: u32
     let captures = unsafe {
         super::pattern::push_values(call, 1);
         let place = ffi::lua_newuserdata(state, captured * size_of::<Capture>());
-        captures::restore(&call.vm().scratch[start..], place.cast());
+        captures::restore(&call.vm().scratch[start..], captured, place.cast());
         call.vm().scratch.truncate(start);
         place.cast::<Capture>()
     };
@@ -213,6 +213,9 @@ fn run_asking(call: &mut Call, program: ProgramRef<'_>, subject: &[u8], from: u3
             Step::Matched(end) => return answer(call, evaluation, end),
             Step::Runtime(open, at) => {
                 evaluation.now = open as usize;
+                // SAFETY: as above.
+                let values = unsafe { (*machine).values() };
+                forget_values(call, arguments + 2, values);
                 let decision = ask(call, evaluation, at)?;
                 let goes_on = {
                     // SAFETY: as above; the stack has what the function gave from `base` on.
@@ -224,6 +227,19 @@ fn run_asking(call: &mut Call, program: ProgramRef<'_>, subject: &[u8], from: u3
                 }
             }
             _ => return call.answer_nil(),
+        }
+    }
+}
+
+/// Lets go of the values behind the first so many in the list at `index`: their captures are gone.
+fn forget_values(call: &mut Call, index: c_int, values: u32) {
+    let state = call.state();
+    // SAFETY: a list is there; assigning nil to its last key allocates nothing.
+    unsafe {
+        let count = i64::try_from(ffi::lua_rawlen(state, index)).unwrap_or(0);
+        for number in (i64::from(values) + 1..=count).rev() {
+            ffi::lua_pushnil(state);
+            ffi::lua_rawseti(state, index, number);
         }
     }
 }
@@ -273,29 +289,18 @@ fn decide(
     base: c_int,
     values: c_int,
 ) -> Result<bool, Raise> {
-    let from = machine.captures.get(open as usize).map_or(0, |capture| capture.at);
-    machine.captures.truncate(open as usize);
-    let Some(at) = decision else { return Ok(machine.answer(None)) };
     let count = call.top() - base;
-    if count > 0 {
-        let last = machine.captures.iter().rev().find(|capture| capture.kind == Kind::Runtime);
-        let first = last.map_or(0, |capture| capture.value) + 1;
-        let more = u32::try_from(count).unwrap_or(0);
-        if first + more > RUNTIME_VALUES {
-            return Err(
-                call.error(format_args!("too many runtime captures (limit {RUNTIME_VALUES})"))
-            );
-        }
-        let capture = |kind, size, value| Capture { at, size, value, kind };
-        machine.captures.push(Capture { at: from, ..capture(Kind::Group, 0, 0) });
-        let numbers = first..first + more;
-        machine.captures.extend(numbers.map(|number| capture(Kind::Runtime, 1, number)));
-        machine.captures.push(capture(Kind::Close, 1, 0));
-        for number in (first..first + more).rev() {
-            // SAFETY: the value is on top of the stack; a raise for lack of memory finds the machine
-            // in its userdata.
-            unsafe { ffi::lua_rawseti(call.state(), values, number.into()) };
-        }
+    let more = u32::try_from(count).unwrap_or(0);
+    machine.give(open, decision.unwrap_or(0), more);
+    let Some(at) = decision else { return Ok(machine.answer(None)) };
+    let last = machine.values();
+    if last > RUNTIME_VALUES {
+        return Err(call.error(format_args!("too many runtime captures (limit {RUNTIME_VALUES})")));
+    }
+    for number in (last - more + 1..=last).rev() {
+        // SAFETY: the value is on top of the stack; a raise for lack of memory finds the machine in
+        // its userdata.
+        unsafe { ffi::lua_rawseti(call.state(), values, number.into()) };
     }
     Ok(machine.answer(Some(at)))
 }

@@ -10,6 +10,9 @@ mod captures;
 mod make;
 mod matching;
 mod pattern;
+mod rules;
+mod text;
+mod utf;
 
 use std::ffi::c_int;
 
@@ -40,7 +43,7 @@ const FUNCTIONS: &[Entry] = natives![
     c"ptree" => debug_only,
     c"setmaxstack" => matching::set_max_stack,
     c"type" => kind,
-    c"utfR" => make::utf_range,
+    c"utfR" => utf::range,
     c"version" => version,
 ];
 

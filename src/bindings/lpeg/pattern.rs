@@ -12,9 +12,9 @@ use std::ptr::NonNull;
 
 use mlua::ffi;
 
+use super::rules;
 use crate::codec::peg::{
-    Charset, CompileError, GrammarError, Instruction, MAX_NODES, Node, ProgramRef, TooBig, Tree,
-    TreeRef, compile, grammar,
+    Charset, CompileError, Instruction, MAX_NODES, Node, ProgramRef, TooBig, Tree, TreeRef, compile,
 };
 use crate::vm::native::{Call, Lossy, Raise};
 
@@ -23,9 +23,6 @@ pub(super) const METATABLE: &CStr = c"lpeg-pattern";
 
 /// Values that one pattern refers to.
 const VALUES: u32 = 65_535;
-
-/// Rules of one grammar.
-const RULES: usize = 250;
 
 /// What stands in front of the bytes of a tree. The sets behind it start at eight.
 #[repr(C, align(8))]
@@ -365,7 +362,7 @@ fn not_a_pattern(call: &mut Call, index: c_int) -> Raise {
 }
 
 /// An error about the value on top, a rule's name.
-fn named(call: &mut Call, text: impl FnOnce(&str) -> String) -> Raise {
+pub(super) fn named(call: &mut Call, text: impl FnOnce(&str) -> String) -> Raise {
     let name = match call.kind(-1) {
         ffi::LUA_TSTRING => Lossy(call.string(-1).unwrap_or_default()).to_string(),
         // SAFETY: reads a number.
@@ -405,7 +402,7 @@ pub(super) fn convert(call: &mut Call, index: c_int) -> Result<NonNull<Header>, 
             let node = if call.boolean(index) { Node::True } else { Node::False };
             push_plain(call, Ok(Tree::leaf(node)))?;
         }
-        ffi::LUA_TTABLE => push_grammar(call, index)?,
+        ffi::LUA_TTABLE => rules::push_grammar(call, index)?,
         ffi::LUA_TFUNCTION => {
             let function = push_with_value(call, 0, index)?;
             let values = call.top();
@@ -424,136 +421,5 @@ pub(super) fn convert(call: &mut Call, index: c_int) -> Result<NonNull<Header>, 
     match at(call, index) {
         Some(header) => Ok(header),
         None => Err(not_a_pattern(call, index)),
-    }
-}
-
-/// Pushes the grammar whose rules are in the table at `index`.
-fn push_grammar(call: &mut Call, index: c_int) -> Result<(), Raise> {
-    let state = call.state();
-    call.reserve(12)?;
-    let base = call.top();
-    // SAFETY: room is reserved or checked; the key of the listing stays in place.
-    unsafe {
-        // values, positions, first name, first rule, name, rule, …
-        ffi::lua_createtable(state, 8, 0);
-        ffi::lua_createtable(state, 0, 8);
-        ffi::lua_rawgeti(state, index, 1);
-        if ffi::lua_isstring(state, -1) != 0 {
-            ffi::lua_pushvalue(state, -1);
-            ffi::lua_gettable(state, index);
-        } else {
-            ffi::lua_pushinteger(state, 1);
-            ffi::lua_insert(state, -2);
-        }
-        if at(call, -1).is_none() {
-            if call.kind(-1) == ffi::LUA_TNIL {
-                return Err(call.error(format_args!("grammar has no initial rule")));
-            }
-            ffi::lua_pop(state, 1);
-            return Err(named(call, |name| format!("initial rule '{name}' is not a pattern")));
-        }
-        note_rule(state, base + 2, 0);
-        let mut count = 1;
-        ffi::lua_pushnil(state);
-        while ffi::lua_next(state, index) != 0 {
-            let first = ffi::lua_tonumber(state, -2) == 1.0 && call.kind(-2) == ffi::LUA_TNUMBER
-                || ffi::lua_rawequal(state, -2, base + 3) != 0;
-            if first {
-                ffi::lua_pop(state, 1);
-                continue;
-            }
-            if at(call, -1).is_none() {
-                ffi::lua_pop(state, 1);
-                return Err(named(call, |name| format!("rule '{name}' is not a pattern")));
-            }
-            if count == RULES || ffi::lua_checkstack(state, 12) == 0 {
-                return Err(call.argument(index, format_args!("grammar has too many rules")));
-            }
-            note_rule(state, base + 2, count);
-            count += 1;
-            ffi::lua_pushvalue(state, -2);
-        }
-        let mut values = 0;
-        for rule in 0..count {
-            let pattern = base + 4 + 2 * c_int::try_from(rule).unwrap_or(0);
-            values += 1 + push_values(call, pattern);
-            ffi::lua_pop(state, 1);
-            check_count(call, values)?;
-        }
-        // The values: of each rule its name, and those of its pattern.
-        let mut total = 0;
-        for rule in 0..count {
-            let name = base + 3 + 2 * c_int::try_from(rule).unwrap_or(0);
-            ffi::lua_pushvalue(state, name);
-            total += 1;
-            ffi::lua_rawseti(state, base + 1, total);
-            let more = push_values(call, name + 1);
-            for number in 1..=i64::from(more) {
-                ffi::lua_rawgeti(state, -1, number);
-                total += 1;
-                ffi::lua_rawseti(state, base + 1, total);
-            }
-            ffi::lua_pop(state, 1);
-        }
-        let made = make_grammar(call, base, count);
-        match made {
-            Ok(tree) => push(call, Ok(tree), base + 1)?,
-            Err(GrammarError::TooBig) => push(call, Err(TooBig), base + 1)?,
-            Err(
-                error @ (GrammarError::Undefined(name)
-                | GrammarError::LeftRecursive(name)
-                | GrammarError::EmptyLoop(name)),
-            ) => {
-                ffi::lua_rawgeti(state, base + 1, name.into());
-                return Err(named(call, |name| match error {
-                    GrammarError::Undefined(_) => {
-                        format!("rule '{name}' undefined in given grammar")
-                    }
-                    GrammarError::LeftRecursive(_) => {
-                        format!("rule '{name}' may be left recursive")
-                    }
-                    _ => format!("empty loop in rule '{name}'"),
-                }));
-            }
-        }
-        ffi::lua_replace(state, base + 1);
-        ffi::lua_settop(state, base + 1);
-    }
-    Ok(())
-}
-
-/// Notes the position of the rule on top, with its name below.
-unsafe fn note_rule(state: *mut ffi::lua_State, positions: c_int, position: usize) {
-    // SAFETY: the caller's promise; there are free slots.
-    unsafe {
-        ffi::lua_pushvalue(state, -2);
-        ffi::lua_pushinteger(state, i64::try_from(position).unwrap_or(0));
-        ffi::lua_rawset(state, positions);
-    }
-}
-
-/// The grammar of the rules that stand on the stack behind `base`. Nothing in it raises.
-unsafe fn make_grammar(call: &mut Call, base: c_int, count: usize) -> Result<Tree, GrammarError> {
-    let state = call.state();
-    let mut rules = Vec::with_capacity(count);
-    let mut total = 0;
-    // SAFETY: the caller's promise; raw reads raise nothing.
-    unsafe {
-        for rule in 0..count {
-            let pattern_index = base + 4 + 2 * c_int::try_from(rule).unwrap_or(0);
-            let Some(header) = at(call, pattern_index) else { return Err(GrammarError::TooBig) };
-            let name = total + 1;
-            let values = push_values(call, pattern_index);
-            ffi::lua_pop(state, 1);
-            rules.push((name, tree(header), name));
-            total = name + values;
-        }
-        grammar(&rules, |name| {
-            ffi::lua_rawgeti(state, base + 1, name.into());
-            ffi::lua_rawget(state, base + 2);
-            let position = call.integer(-1);
-            ffi::lua_pop(state, 1);
-            position.and_then(|position| usize::try_from(position).ok())
-        })
     }
 }

@@ -18,6 +18,7 @@ pub(super) mod sheet;
 pub(super) mod stm;
 mod view;
 mod walk;
+mod way;
 
 use std::ffi::c_int;
 

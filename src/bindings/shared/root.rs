@@ -268,9 +268,9 @@ unsafe fn switch(call: &mut Call, root: NonNull<Root>, tree: Arc<Held>) {
 
 /// `view(object [, kind])`: a view of an object, which stays with its tree until it is moved.
 pub(super) fn of_object(call: &mut Call) -> NativeResult {
-    let (number, _) = split_handle(call, 1)?;
+    let (number, node) = split_handle(call, 1)?;
     let kind = if call.is_none_or_nil(2) { Kind::Data } else { kind(call, 2)? };
-    if call.vm().shared.data.object(number).is_none() {
+    if node != Node::ROOT || call.vm().shared.data.object(number).is_none() {
         return Err(call.argument(1, format_args!("no shared object")));
     }
     let made = push_outermost(call, kind, |call| {
@@ -283,8 +283,8 @@ pub(super) fn of_object(call: &mut Call) -> NativeResult {
 /// `move(view, object)`: the outermost view shows another object from now on.
 pub(super) fn move_to_object(call: &mut Call) -> NativeResult {
     call.check_type(1, ffi::LUA_TTABLE)?;
-    let (number, _) = split_handle(call, 2)?;
-    let object = call.vm().shared.data.object(number);
+    let (number, node) = split_handle(call, 2)?;
+    let object = call.vm().shared.data.object(number).filter(|_| node == Node::ROOT);
     let tree = object.map(|object| Arc::clone(&object.tree));
     let Some(tree) = tree else {
         return Err(call.argument(2, format_args!("no shared object")));
@@ -321,7 +321,10 @@ pub(super) fn push_function(call: &mut Call, view: View, number: u32) -> Result<
             return Ok(());
         }
         ffi::lua_pop(state, 1);
-        let Some((tree, _)) = view.tree() else { return Err(call.error(format_args!("gone"))) };
+        let tree = view.tree().filter(|_| view.is_current());
+        let Some((tree, _)) = tree else {
+            return Err(call.error(format_args!("the shared table has changed meanwhile")));
+        };
         match tree.function(number).split_first() {
             Some((&walk::NATIVE, address)) => {
                 // The walk has put it there: the address of a function of this process.

@@ -13,6 +13,7 @@ use std::ptr::NonNull;
 use mlua::ffi;
 
 use super::root::{self, Root};
+use super::way;
 use crate::shared::{Key, Kind, Node, Tree, Value};
 use crate::vm::layout::Peek;
 use crate::vm::native::{Call, Entry, NativeResult, Outcome, Raise, register};
@@ -24,8 +25,8 @@ static KEYS: [u8; 9] = [0; 9];
 /// Keys in a view.
 pub(super) const ROOT: usize = 0;
 const NODE: usize = 1;
-const PARENT: usize = 2;
-const NAME: usize = 3;
+pub(super) const PARENT: usize = 2;
+pub(super) const NAME: usize = 3;
 const VIEWS: usize = 4;
 /// Keys in the registry: metatables by kind, from here on.
 const METATABLES: usize = 5;
@@ -33,7 +34,7 @@ const METATABLES: usize = 5;
 const WEAK: usize = 8;
 
 /// The number of a node that its version does not have.
-const GONE: Node = Node(u32::MAX);
+pub(super) const GONE: Node = Node(u32::MAX);
 
 /// The key with a number.
 pub(super) fn key(number: usize) -> *const c_void {
@@ -64,8 +65,10 @@ const SHEET: &[Entry] = natives![
 /// A view at a stack index, and what it shows.
 #[derive(Clone, Copy)]
 pub(crate) struct View {
-    root: NonNull<Root>,
-    node: Node,
+    pub(super) root: NonNull<Root>,
+    pub(super) node: Node,
+    /// The version that the node belongs to.
+    pub(super) version: u32,
 }
 
 impl View {
@@ -91,6 +94,13 @@ impl View {
         // SAFETY: the view on the stack keeps its root, which has its tree since `locate`.
         let tree = unsafe { (*self.root.as_ptr()).tree.as_deref() };
         tree.map(|tree| (&**tree, self.node))
+    }
+
+    /// Whether the root still shows the version that was looked at: finalizers may have moved it.
+    pub(super) fn is_current(self) -> bool {
+        // SAFETY: the view on the stack keeps its root.
+        let root = unsafe { &*self.root.as_ptr() };
+        root.version == self.version && root.tree.is_some()
     }
 
     pub(super) const fn root(self) -> NonNull<Root> {
@@ -158,7 +168,7 @@ fn pack(node: Node, version: u32) -> i64 {
 
 /// The node noted in the view at `index`, if it is that of `version`.
 #[inline]
-fn noted(call: &mut Call, index: c_int, version: u32) -> Option<Node> {
+pub(super) fn noted(call: &mut Call, index: c_int, version: u32) -> Option<Node> {
     let state = call.state();
     // SAFETY: as above.
     let packed = unsafe {
@@ -183,66 +193,16 @@ fn locate(call: &mut Call, index: c_int, root: NonNull<Root>) -> Result<View, Ra
     let version = unsafe { (*root.as_ptr()).version };
     let node = match noted(call, index, version) {
         Some(node) => node,
-        None => find_again(call, index, root, version)?,
+        None => way::find_again(call, index, root, version)?,
     };
     if node == GONE {
-        return gone(call, index, root);
+        return way::gone(call, index, root);
     }
-    Ok(View { root, node })
-}
-
-/// Finds the node of a view by its way from the root, and notes it in all views on the way.
-#[cold]
-fn find_again(
-    call: &mut Call,
-    index: c_int,
-    root: NonNull<Root>,
-    version: u32,
-) -> Result<Node, Raise> {
-    let state = call.state();
-    let base = call.top();
-    call.reserve(3)?;
-    // SAFETY: room is reserved; raw reads, and writes to keys that are there, raise nothing.
-    unsafe {
-        ffi::lua_pushvalue(state, index);
-        let mut node = loop {
-            if let Some(node) = noted(call, -1, version) {
-                ffi::lua_pop(state, 1);
-                break node;
-            }
-            if ffi::lua_rawgetp(state, -1, key(PARENT)) != ffi::LUA_TTABLE {
-                ffi::lua_pop(state, 1);
-                note(call, -1, Node::ROOT, version);
-                ffi::lua_pop(state, 1);
-                break Node::ROOT;
-            }
-            if call.reserve(3).is_err() {
-                ffi::lua_settop(state, base);
-                return Err(call.error(format_args!("stack overflow")));
-            }
-        };
-        while call.top() > base {
-            if node != GONE {
-                ffi::lua_rawgetp(state, -1, key(NAME));
-                let tree = (*root.as_ptr()).tree.as_deref();
-                node = match (tree, key_at(call, -1)) {
-                    (Some(tree), Some(name)) => match tree.get(node, name) {
-                        Value::Table(node) => node,
-                        _ => GONE,
-                    },
-                    _ => GONE,
-                };
-                ffi::lua_pop(state, 1);
-            }
-            note(call, -1, node, version);
-            ffi::lua_pop(state, 1);
-        }
-        Ok(node)
-    }
+    Ok(View { root, node, version })
 }
 
 /// Notes in the view at `index` what it shows; the key is there already.
-unsafe fn note(call: &mut Call, index: c_int, node: Node, version: u32) {
+pub(super) unsafe fn note(call: &mut Call, index: c_int, node: Node, version: u32) {
     let state = call.state();
     // SAFETY: the caller's promise: a view is there, and there is room.
     unsafe {
@@ -250,57 +210,6 @@ unsafe fn note(call: &mut Call, index: c_int, node: Node, version: u32) {
         ffi::lua_pushinteger(state, pack(node, version));
         ffi::lua_rawsetp(state, index, key(NODE));
     }
-}
-
-/// What a view of a table that is gone does.
-#[cold]
-fn gone(call: &mut Call, index: c_int, root: NonNull<Root>) -> Result<View, Raise> {
-    // SAFETY: the view keeps its root.
-    match unsafe { (*root.as_ptr()).kind } {
-        Kind::Data => {
-            let way = way(call, index);
-            Err(call.error(format_args!("The key [{way}] doesn't exist after update")))
-        }
-        // The place where others show nothing at all: an empty table, without a node of its own.
-        Kind::Table => Ok(View { root, node: GONE }),
-        Kind::Sheet => {
-            let way = way(call, index);
-            Err(call.error(format_args!("Invalid proxy (index = {way})")))
-        }
-    }
-}
-
-/// The way to a view as skynet shows it: `.part.of.it`.
-fn way(call: &mut Call, index: c_int) -> String {
-    let state = call.state();
-    let mut names: Vec<String> = Vec::new();
-    // SAFETY: raw reads of views; the texts are those of keys, and Lua does not run.
-    unsafe {
-        ffi::lua_pushvalue(state, index);
-        while names.len() < 256 {
-            ffi::lua_rawgetp(state, -1, key(NAME));
-            let name = match key_at(call, -1) {
-                Some(Key::String(text)) => String::from_utf8_lossy(text).into_owned(),
-                Some(Key::Integer(number)) => number.to_string(),
-                Some(Key::Float(number)) => number.to_string(),
-                Some(Key::Boolean(value)) => value.to_string(),
-                Some(Key::Pointer(_)) => "userdata".to_owned(),
-                None => break,
-            };
-            names.push(name);
-            ffi::lua_rawgetp(state, -2, key(PARENT));
-            ffi::lua_replace(state, -3);
-            ffi::lua_pop(state, 1);
-        }
-        // The name, or nil, and the view it belongs to.
-        ffi::lua_settop(state, -3);
-    }
-    let mut way = String::new();
-    for name in names.iter().rev() {
-        way.push('.');
-        way.push_str(name);
-    }
-    way
 }
 
 /// The value at `index` as a key of a tree. It lives as long as it stands on the stack.
@@ -499,7 +408,18 @@ pub(super) fn next(call: &mut Call) -> NativeResult {
         ffi::lua_settop(call.state(), 2);
         push_plain(call, view, name);
     }
-    push(call, view, 1, 3, value)?;
+    if view.is_current() {
+        push(call, view, 1, 3, value)?;
+    } else {
+        // SAFETY: the name is on top, and becomes what is asked for.
+        unsafe { ffi::lua_replace(call.state(), 2) };
+        index(call)?;
+        // SAFETY: the name goes below the value.
+        unsafe {
+            ffi::lua_pushvalue(call.state(), 2);
+            ffi::lua_insert(call.state(), -2);
+        }
+    }
     Ok(Outcome::Values(2))
 }
 
@@ -521,7 +441,7 @@ fn equal(call: &mut Call) -> NativeResult {
 }
 
 fn refuse_data(call: &mut Call) -> NativeResult {
-    let way = if call.kind(1) == ffi::LUA_TTABLE { way(call, 1) } else { String::new() };
+    let way = if call.kind(1) == ffi::LUA_TTABLE { way::of(call, 1) } else { String::new() };
     Err(call.error(format_args!("Error newindex, the key [{way}]")))
 }
 

@@ -3,12 +3,18 @@
 //! Invariant: what rules call each other for is found by going over all until nothing changes, so
 //! recursion needs no special care.
 
+use std::cell::Cell;
+
 use super::charset::Charset;
 use super::tree::{Node, TreeRef};
 
 /// Nesting of calls that the search for first bytes follows; beyond it the answer is the careful
 /// one.
 const FOLLOWED: usize = 300;
+
+/// Nodes that the search looks at for one pattern; beyond it the answers are the careful ones.
+/// Rules that call each other twice would take it for ever.
+const LOOKS: u32 = 1 << 22;
 
 /// What is known of a node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -165,11 +171,19 @@ impl First {
 pub(super) struct Analysed<'a> {
     pub(super) tree: TreeRef<'a>,
     pub(super) facts: &'a [Facts],
+    /// How many nodes the search has looked at.
+    pub(super) looks: &'a Cell<u32>,
 }
 
 impl Analysed<'_> {
     pub(super) fn of(self, at: u32) -> Facts {
         self.facts[at as usize]
+    }
+
+    /// Counts a look; true when there were too many, or they go too deep.
+    fn gives_up(self, depth: usize) -> bool {
+        self.looks.set(self.looks.get().saturating_add(1));
+        depth > FOLLOWED || self.looks.get() > LOOKS
     }
 
     /// The first bytes of a node that is followed by one of `follow`.
@@ -179,7 +193,7 @@ impl Analysed<'_> {
 
     fn first_within(self, at: u32, follow: Charset, depth: usize) -> First {
         let deeper = |at, follow| self.first_within(at, follow, depth + 1);
-        if depth > FOLLOWED {
+        if self.gives_up(depth) {
             return First { set: Charset::FULL, passes: true, asks: true };
         }
         let plain = |set| First { set, passes: false, asks: false };
@@ -258,7 +272,7 @@ impl Analysed<'_> {
     }
 
     fn fails_within(self, at: u32, depth: usize) -> bool {
-        if depth > FOLLOWED {
+        if self.gives_up(depth) {
             return false;
         }
         match self.tree.node(at) {

@@ -5,6 +5,8 @@
 //!
 //! Invariant: every jump leads into the program; a program ends in `End`.
 
+use std::cell::Cell;
+
 use super::analysis::{Analysed, First, facts};
 use super::charset::Charset;
 use super::tree::{Kind, Node, TreeRef};
@@ -117,7 +119,8 @@ pub fn compile(tree: TreeRef<'_>) -> Result<Program, CompileError> {
     if facts.iter().any(|facts| facts.depth > DEPTH) {
         return Err(CompileError::TooDeep(DEPTH));
     }
-    let about = Analysed { tree, facts: &facts };
+    let looks = Cell::new(0);
+    let about = Analysed { tree, facts: &facts, looks: &looks };
     let mut compiler = Compiler {
         about,
         code: Vec::new(),

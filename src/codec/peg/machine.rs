@@ -65,6 +65,8 @@ pub enum Step {
 pub struct Machine {
     /// What is captured so far.
     pub captures: Vec<Capture>,
+    /// Where the captures of the values that functions gave stand, by number; some may be gone.
+    given: Vec<u32>,
     stack: Vec<Entry>,
     code: u32,
     at: u32,
@@ -76,6 +78,7 @@ impl Machine {
     pub fn start(&mut self, at: u32, limit: usize) {
         self.captures.clear();
         self.stack.clear();
+        self.given.clear();
         (self.code, self.at, self.limit) = (0, at, limit);
         // What is left when everything has failed counts as an entry.
         self.stack.push(Entry { at, code: u32::MAX, captures: 0 });
@@ -90,6 +93,37 @@ impl Machine {
             }
             None => self.fail(),
         }
+    }
+
+    /// Number of the values that functions gave and that the match still has.
+    pub fn values(&mut self) -> u32 {
+        while let Some(at) = self.given.last() {
+            let number = u32::try_from(self.given.len()).unwrap_or(u32::MAX);
+            let there = self.captures.get(*at as usize);
+            if there.is_some_and(|it| it.kind == Kind::Runtime && it.value == number) {
+                return number;
+            }
+            self.given.pop();
+        }
+        0
+    }
+
+    /// Puts so many values of a function in the place of the captures from `open` on; they have the
+    /// numbers that follow those there are.
+    pub fn give(&mut self, open: u32, at: u32, count: u32) {
+        let from = self.captures.get(open as usize).map_or(at, |capture| capture.at);
+        self.captures.truncate(open as usize);
+        if count == 0 {
+            return;
+        }
+        let first = self.values() + 1;
+        let capture = |kind, size, value| Capture { at, size, value, kind };
+        self.captures.push(Capture { at: from, ..capture(Kind::Group, 0, 0) });
+        for number in first..first + count {
+            self.given.push(u32::try_from(self.captures.len()).unwrap_or(u32::MAX));
+            self.captures.push(capture(Kind::Runtime, 1, number));
+        }
+        self.captures.push(capture(Kind::Close, 1, 0));
     }
 
     /// Gives back memory beyond what ordinary matches need.

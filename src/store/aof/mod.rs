@@ -111,3 +111,39 @@ impl Aof {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::client::Client;
+    use crate::store::{Clock, Config};
+
+    #[test]
+    fn what_the_disk_does_not_take_is_kept() {
+        let file = OpenOptions::new().append(true).open("/dev/full").unwrap();
+        let path = PathBuf::from("/dev/full");
+        let mut aof = Aof { path, file, size: 0, base: 0, unsynced: false, torn: false };
+        let mut bytes = b"*1\r\n$4\r\nPING\r\n".to_vec();
+        assert!(aof.write(&mut bytes, false).is_err());
+        assert_eq!(bytes, b"*1\r\n$4\r\nPING\r\n");
+    }
+
+    #[test]
+    fn while_the_file_takes_nothing_nothing_is_changed() {
+        let mut store = Store::new(Config::default(), Clock::manual(1)).unwrap();
+        let slot = store.clients.add(Client::internal(0));
+        let ask = |store: &mut Store, words: &[&[u8]]| {
+            store.execute(slot, words);
+            let client = store.clients.get_mut(slot).unwrap();
+            String::from_utf8(client.take_output(Vec::new())).unwrap()
+        };
+        store.file_failure = Some("No space left on device".to_owned());
+        assert_eq!(
+            ask(&mut store, &[b"set", b"a", b"1"]),
+            "-MISCONF Errors writing to the AOF file: No space left on device\r\n"
+        );
+        assert_eq!(ask(&mut store, &[b"get", b"a"]), "$-1\r\n");
+        store.file_failure = None;
+        assert_eq!(ask(&mut store, &[b"set", b"a", b"1"]), "+OK\r\n");
+    }
+}

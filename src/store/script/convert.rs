@@ -96,8 +96,14 @@ fn table_reply(table: &Table, depth: usize) -> Answer {
 
 /// The error of a script that failed, from what `library::failure` has made of it.
 pub(super) fn failure(value: &Value, digest: &str) -> Failure {
-    let Value::Table(table) = value else {
-        return Failure::of(format!("ERR Error running script {digest}: execution failure"));
+    let table = match value {
+        Value::Table(table) => table,
+        // Without memory there is no table either.
+        Value::String(text) => {
+            let text = String::from_utf8_lossy(&text.as_bytes()).into_owned();
+            return Failure::of(format!("ERR Error running script {digest}: {text}"));
+        }
+        _ => return Failure::of(format!("ERR Error running script {digest}: execution failure")),
     };
     let mut text = text_field(table, "err").unwrap_or_else(|| b"ERR unknown error".to_vec());
     if let (Some(source), Ok(Value::Integer(line))) =

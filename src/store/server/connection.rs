@@ -23,6 +23,8 @@ const KEPT: usize = 64 * 1024;
 const REPLIES: usize = 1 << 20;
 /// Unsent bytes beyond which nothing more is read from a client that takes nothing.
 const UNSENT: usize = 64 << 20;
+/// Longest request in bytes, whatever its arguments are.
+const REQUEST: usize = 1 << 30;
 /// Requests of one connection that run before others get their turn.
 const TURN: usize = 1024;
 
@@ -87,7 +89,13 @@ impl Connection {
                 tokio::task::yield_now().await;
                 continue;
             }
-            let reads = !self.leaves && !self.ended && unsent < UNSENT;
+            let unread = self.input.len() - self.taken;
+            if unread > REQUEST {
+                return Ok(());
+            }
+            // Who waits has nothing to say, or only little of it is heard.
+            let hears = !self.waits || unread < REPLIES;
+            let reads = !self.leaves && !self.ended && unsent < UNSENT && hears;
             match self.next_event(socket, wake, reads, unsent > 0).await? {
                 Event::Readable => self.read(socket)?,
                 Event::Writable | Event::Told => {}
@@ -183,8 +191,11 @@ impl Connection {
                 self.output = client.take_output(std::mem::take(&mut self.output));
             } else {
                 let more = client.take_output(Vec::new());
-                self.output.drain(..self.sent);
-                self.sent = 0;
+                // Bytes move only when at least as many are gone.
+                if self.sent > self.output.len() / 2 {
+                    self.output.drain(..self.sent);
+                    self.sent = 0;
+                }
                 self.output.extend_from_slice(&more);
             }
         }

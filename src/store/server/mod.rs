@@ -156,7 +156,13 @@ impl Shared {
         let store = &mut *store;
         if !store.journal.bytes.is_empty() {
             let always = store.config.fsync == Fsync::Always;
-            self.report(aof.write(&mut store.journal.bytes, always));
+            let failure = aof.write(&mut store.journal.bytes, always).err();
+            let failure = failure.map(|error| error.to_string());
+            if failure != store.file_failure {
+                let text = failure.as_deref().unwrap_or("is written again");
+                (self.log)(&format!("embedded redis: the append-only file: {text}"));
+                store.file_failure = failure;
+            }
         }
         let config = &store.config;
         if store.rewrite_wanted || aof.has_doubled(config.rewrite_percentage, config.rewrite_size) {

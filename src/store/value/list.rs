@@ -92,9 +92,12 @@ impl List {
 
     /// Keeps the elements from `start` to before `end`.
     pub fn trim(&mut self, start: usize, end: usize) {
-        self.items.truncate(end);
-        self.items.drain(..start.min(end));
-        self.bytes = self.items.iter().map(|item| item.len()).sum();
+        let size = |items: std::collections::vec_deque::Drain<'_, Box<[u8]>>| {
+            items.map(|item| item.len()).sum::<usize>()
+        };
+        let behind = size(self.items.drain(end.min(self.items.len())..));
+        let before = size(self.items.drain(..start.min(self.items.len())));
+        self.bytes -= behind + before;
     }
 
     /// Removes up to `limit` elements equal to `item`, seen from `end`; gives their number.

@@ -401,3 +401,40 @@ fn a_server_that_takes_nothing_is_told_of_and_bounds_what_waits() {
     assert!(!stored.contains("refused 0"), "{stored}");
     assert!(stored.contains("bytes wait to be sent, the limit is 16777216"), "{stored}");
 }
+
+#[test]
+fn what_a_turn_asks_for_goes_out_in_one_write() {
+    let server = Server::start();
+    let folder = Folder::new();
+    let body = "local db = redis.connect { host = '127.0.0.1', port = PORT }
+         local function reads()
+           return tonumber(db:info 'stats':match 'total_reads_processed:(%d+)')
+         end
+         local before, left = reads(), 64
+         for i = 1, 64 do
+           skynet.fork(function()
+             assert(db:echo(i) == tostring(i))
+             left = left - 1
+             if left == 0 then
+               print('reads ' .. tostring(reads() - before < 5))
+               skynet.abort()
+             end
+           end)
+         end";
+    let mut node = start(&folder, server.port, body);
+    node.expect("reads true");
+    assert_eq!(node.code(), Some(0));
+}
+
+#[test]
+fn the_modules_are_there_under_all_their_names() {
+    let server = Server::start();
+    check(
+        server.port,
+        "",
+        &[
+            ("require 'redis' == redis", "true"),
+            ("require 'skynet.db.redis.crc16' '123456789'", "12739"),
+        ],
+    );
+}
