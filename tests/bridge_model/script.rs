@@ -49,7 +49,8 @@ impl Dice {
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) as usize % bound
+        let bound = u64::try_from(bound).unwrap();
+        usize::try_from((mixed ^ (mixed >> 31)) % bound).unwrap()
     }
 
     fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
