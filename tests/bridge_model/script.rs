@@ -97,7 +97,9 @@ fn random_step(dice: &mut Dice, me: &str, purse: Purse) -> Step {
         "close" => (id, Vec::new()),
         "adopt" => {
             let other = if me == "f" { "d" } else { "f" };
-            (format!("{me}-plain{}", dice.below(2)), vec![member, record(dice, other).text()])
+            // A session of its own: among several of one session any may be found.
+            let record = Record { session: bytes("9"), ..record(dice, other) };
+            (format!("{me}-plain{}", dice.below(2)), vec![member, record.text()])
         }
         _ => (id, vec![member]),
     };

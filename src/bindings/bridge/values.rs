@@ -50,9 +50,9 @@ pub(super) fn read_amounts(
     for (name, digits) in unsafe { &*pairs } {
         if amount::parse(digits).is_none_or(|amount| amount < least) {
             let (name, digits, most) = (Lossy(name), Lossy(digits), amount::MOST);
-            let text =
-                format_args!("amount `{name}` is {digits} (a whole number, {least} to {most})");
-            return Err(call.argument(index, text));
+            return Err(call.error(format_args!(
+                "bridge: amount `{name}` is {digits} (a whole number, {least} to {most})"
+            )));
         }
     }
     Ok(())
