@@ -198,11 +198,11 @@ fn options_that_mean_nothing_are_refused() {
         &[
             (
                 "redis.connect {}",
-                r#"raised "redis: one of host, unix and url expected, got 0 of them""#,
+                r#"raised "redis: one of host, unix, url, hosts and sentinels expected, got 0 of them""#,
             ),
             (
                 "redis.connect { host = 'a', url = 'redis://b' }",
-                r#"raised "redis: one of host, unix and url expected, got 2 of them""#,
+                r#"raised "redis: one of host, unix, url, hosts and sentinels expected, got 2 of them""#,
             ),
             ("redis.connect { host = 'a', port = 70000 }", r#"raised "redis: 70000 is no port""#),
             (
