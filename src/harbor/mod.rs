@@ -13,7 +13,7 @@
 mod actor;
 mod link;
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use crate::codec::harbor::Splitter;
 use crate::kernel::{Handle, Kind, Message, Node, Payload, Remote, SendError, Service, Session};
 use crate::net::socket::{Mode, Owner, SocketId, Sockets};
 
-/// Most bytes of messages that wait for a node to be connected.
+/// Most bytes of messages that wait for nodes to be connected.
 const MOST_WAITING: usize = 64 << 20;
 
 /// How long a harbor may take nothing of what is left when this node ends.
@@ -56,6 +56,8 @@ pub struct Harbors {
     sockets: Arc<Sockets>,
     slots: Box<[Mutex<Slot>]>,
     reports: OnceLock<Reports>,
+    /// Bytes of messages that wait for nodes to be connected.
+    waiting: AtomicUsize,
     /// Messages that came for services that are not here.
     stray: AtomicU64,
 }
@@ -65,7 +67,13 @@ impl Harbors {
     pub fn new(sockets: Arc<Sockets>) -> Arc<Self> {
         let slot = || Mutex::new(Slot::Waiting(Vec::new(), Pending::new()));
         let slots = std::iter::repeat_with(slot).take(IDS).collect();
-        Arc::new(Self { sockets, slots, reports: OnceLock::new(), stray: AtomicU64::new(0) })
+        Arc::new(Self {
+            sockets,
+            slots,
+            reports: OnceLock::new(),
+            waiting: AtomicUsize::new(0),
+            stray: AtomicU64::new(0),
+        })
     }
 
     fn slot(&self, id: u8) -> MutexGuard<'_, Slot> {
@@ -125,6 +133,7 @@ impl Harbors {
         let mut slot = self.slot(id);
         match std::mem::replace(&mut *slot, Slot::Up(Arc::clone(link))) {
             Slot::Waiting(frames, pending) => {
+                self.waiting.fetch_sub(frames.len(), Ordering::Relaxed);
                 link.adopt(pending);
                 if !frames.is_empty() {
                     // Should it fail, the end of the link answers what waits.
@@ -157,7 +166,10 @@ impl Harbors {
             std::mem::replace(&mut *slot, Slot::Down)
         };
         match before {
-            Slot::Waiting(_, pending) => link::fail(node, pending),
+            Slot::Waiting(frames, pending) => {
+                self.waiting.fetch_sub(frames.len(), Ordering::Relaxed);
+                link::fail(node, pending);
+            }
             Slot::Up(link) => link.fail_pending(node),
             Slot::Down => return,
         }
@@ -196,9 +208,10 @@ impl Remote for Harbors {
             }
             Slot::Waiting(frames, pending) => {
                 let frame = link::frame(to, &message)?;
-                if frames.len() + frame.len() > MOST_WAITING {
+                if self.waiting.load(Ordering::Relaxed) + frame.len() > MOST_WAITING {
                     return Err(SendError::Full);
                 }
+                self.waiting.fetch_add(frame.len(), Ordering::Relaxed);
                 frames.extend_from_slice(&frame);
                 if let Some(request) = link::awaited(&message) {
                     pending.insert(request, to);

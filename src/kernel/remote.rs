@@ -30,10 +30,12 @@ impl Node {
         let _ = self.remote.set(remote);
     }
 
-    /// True for a handle of another node of the network.
+    /// True for a handle of another node of the network. No node of one has the id 0.
     #[cold]
     pub fn is_remote(&self, handle: Handle) -> bool {
-        handle.harbor() != self.registry.harbor() && self.remote.get().is_some()
+        handle.harbor() != 0
+            && handle.harbor() != self.registry.harbor()
+            && self.remote.get().is_some()
     }
 
     /// Sends a message to a handle that no service of this node has.
