@@ -96,7 +96,7 @@ start_redis() {
 
 run() { # run LABEL BINARY ROOT BENCH
   local server other
-  case $4 in redis_*) start_redis ;; esac
+  case $4 in redis_* | bridge_*) start_redis ;; esac
   server=$(server_of "$4")
   if [ -n "$server" ]; then
     config "$3" "$server" "$work/server"
@@ -128,13 +128,10 @@ for round in $(seq "$rounds"); do
 done
 # A loop without end also keeps a skynet from ending, and the bridge is this node's own.
 if [ $# -eq 0 ]; then
-  redis-server --port 18720 --save "" >/dev/null &
-  redis=$!
   for _ in $(seq "$rounds"); do
     run node "$node" "$PWD" stall
     run node "$node" "$PWD" bridge_requests
   done
-  kill $redis
 fi
 
 awk '

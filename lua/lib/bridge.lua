@@ -275,14 +275,11 @@ end
 ---@return bridge.restored[]
 function link:recover(uid)
   uid = tostring(uid)
-  local restored = {}
+  local restored, tried = {}, {}
   local function note(outcome, id, command, fields)
     if outcome then
       restored[#restored + 1] = { id = id, command = command, outcome = outcome, fields = fields }
     end
-  end
-  for _, found in ipairs(open_transfers(self, uid)) do
-    note(go_on(self, found, true), found.id, found.command, found.fields)
   end
   for _, member in ipairs(self.store:ask("smembers", self.peer .. "_" .. uid)) do
     local command, fields, session, id = core.member(self.core, member)
@@ -291,7 +288,9 @@ function link:recover(uid)
     elseif id then
       if not self.active[id] then
         local outcome = accept(self, uid, id, command, session, "found", member)
-        note(outcome == "moved" and outcome or nil, id, command, fields)
+        tried[id] = true
+        -- Refused: it had been settled, and only the member was left.
+        note(outcome ~= "refused" and outcome or nil, id, command, fields)
       end
     else
       local ok, outcome, _, _, new = pcall(adopt, self, uid, command, session, "found", member, fields)
@@ -300,6 +299,11 @@ function link:recover(uid)
       else
         say(self, "player %s, a stored member: %s; it stays", uid, tostring(outcome))
       end
+    end
+  end
+  for _, found in ipairs(open_transfers(self, uid)) do
+    if not tried[found.id] then
+      note(go_on(self, found, true), found.id, found.command, found.fields)
     end
   end
   return restored

@@ -25,6 +25,9 @@ use crate::net::Address;
 use crate::net::socket::Allows;
 use crate::net::tls::ClientSettings;
 
+/// Raw bytes of a reply, or why there is none.
+type Answer = Result<Vec<u8>, String>;
+
 /// Time that one sentinel, or the server that it names, is given.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -164,12 +167,7 @@ impl Sentinels {
     }
 
     /// Asks one server one thing.
-    async fn ask(
-        &self,
-        server: &Address,
-        login: &Login,
-        question: &[&[u8]],
-    ) -> Result<Vec<u8>, String> {
+    async fn ask(&self, server: &Address, login: &Login, question: &[&[u8]]) -> Answer {
         let allows = Arc::clone(&self.options.allows);
         let settings = Settings {
             place: Place::Tcp(server.clone()),
@@ -222,11 +220,11 @@ impl Finder for Sentinels {
 struct Question {
     settings: Settings,
     bytes: Vec<u8>,
-    answer: Mutex<Option<oneshot::Sender<Result<Vec<u8>, String>>>>,
+    answer: Mutex<Option<oneshot::Sender<Answer>>>,
 }
 
 impl Question {
-    fn end(&self, outcome: Result<Vec<u8>, String>) {
+    fn end(&self, outcome: Answer) {
         let answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(answer) = answer {
             // Whoever asked may have lost patience.

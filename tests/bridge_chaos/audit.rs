@@ -84,10 +84,11 @@ fn note(all: &mut BTreeMap<String, History>, findings: &mut Findings, parts: &[S
             }
             history.state.clear();
         }
-    } else if key.starts_with("player:") && command == "HSET" {
-        if let Some(id) = parts[2].strip_prefix("give:") {
-            let transfer = id.strip_suffix("~back").unwrap_or(id).to_owned();
-            *all.entry(transfer).or_default().given.entry(id.to_owned()).or_default() += 1;
-        }
+    } else if key.starts_with("player:")
+        && command == "HSET"
+        && let Some(id) = parts[2].strip_prefix("give:")
+    {
+        let transfer = id.strip_suffix("~back").unwrap_or(id).to_owned();
+        *all.entry(transfer).or_default().given.entry(id.to_owned()).or_default() += 1;
     }
 }

@@ -9,6 +9,7 @@
 //! Not here: Redis, processes and time (`tests/bridge_chaos`).
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+#![allow(clippy::print_stderr, reason = "how much was looked at is part of the answer")]
 
 #[path = "../bridge_chaos/resp.rs"]
 mod resp;

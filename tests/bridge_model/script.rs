@@ -49,7 +49,8 @@ impl Dice {
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) as usize % bound
+        let bound = u64::try_from(bound).unwrap();
+        usize::try_from((mixed ^ (mixed >> 31)) % bound).unwrap()
     }
 
     fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
@@ -89,12 +90,16 @@ fn random_step(dice: &mut Dice, me: &str, purse: Purse) -> Step {
         }
         "taken" if dice.below(3) == 0 => (id, Vec::new()),
         "taken" => (id, vec![bytes("gold"), bytes("4")]),
-        "store" => (id, vec![member, bytes(dice.pick(&["", "", "plain"]))]),
+        "store" => {
+            (id, vec![bytes(dice.pick(&["m@a=1", "m@a=2"])), bytes(dice.pick(&["", "", "plain"]))])
+        }
         "close" if dice.below(4) == 0 => (id, vec![bytes("plain")]),
         "close" => (id, Vec::new()),
         "adopt" => {
             let other = if me == "f" { "d" } else { "f" };
-            (format!("{me}-plain{}", dice.below(2)), vec![member, record(dice, other).text()])
+            // A session of its own: among several of one session any may be found.
+            let record = Record { session: bytes("9"), ..record(dice, other) };
+            (format!("{me}-plain{}", dice.below(2)), vec![member, record.text()])
         }
         _ => (id, vec![member]),
     };

@@ -127,12 +127,12 @@ skynet.start(function()
 
   -- Too large: few bytes that stand for many, a few tables that stand for many.
   try(core.unpack, ("\0"):rep(1 << 22))
-  local wide = "x"
+  local wide = ("x"):rep(1 << 16)
   for _ = 1, 40 do
     wide = { wide, wide }
   end
   try(bson.encode, { v = wide })
-  local many = { id = 1 }
+  local many = { text = ("x"):rep(1 << 16) }
   for _ = 1, 40 do
     many = { inner = { many, many } }
   end

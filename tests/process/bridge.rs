@@ -50,7 +50,7 @@ fn a_peer_that_knows_the_plain_protocol_alone_is_understood() {
            while true do
              local message = watch:message()
              local session = message:match 'session=(%d+)'
-             local known = message:gsub('id=[%w-]+', 'id=ID'):gsub('session=%d+', 'session=S')
+             local known = message:gsub('|id=[%w-]+', '|id=ID'):gsub('session=%d+', 'session=S')
              print('peer gets ' .. known)
              answers = answers + 1
              if answers == 1 then
@@ -64,7 +64,7 @@ fn a_peer_that_knows_the_plain_protocol_alone_is_understood() {
          print('2 ' .. call(function() return (wallet:move_out(10001, { gold = 200 })) end))
          print('3 ' .. call(function() return (wallet:move_out(10001, { gold = 100 })) end))
          local stored = table.concat(db:smembers 'f_10001', ' ')
-         print('4 ' .. stored:gsub('id=[%w-]+', 'id=ID'):gsub('session=%d+', 'session=S'))
+         print('4 ' .. stored:gsub('|id=[%w-]+', '|id=ID'):gsub('session=%d+', 'session=S'))
          db:sadd('d_10001', 'req_mv_gold@gold=70|session=9', 'no member')
          print('5 ' .. call(function() local r = link:recover(10001) return #r, r[1].outcome, r[1].fields end))
          print('6 ' .. call(function() return #link:recover(10001), db:smembers 'd_10001' end))

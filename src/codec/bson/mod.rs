@@ -21,5 +21,8 @@ pub const WRITE_DEPTH: usize = 128;
 /// sends.
 pub const READ_DEPTH: usize = 2 * WRITE_DEPTH;
 
+/// Bytes of the largest document that is written. A server takes messages of 48 MB.
+pub const LARGEST: usize = 64 << 20;
+
 /// Bytes of a length.
 const LENGTH: usize = 4;

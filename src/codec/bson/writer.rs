@@ -22,7 +22,7 @@ pub fn begin(out: &mut Vec<u8>) -> usize {
     start
 }
 
-/// Ends a document. Its length is below 2 GiB.
+/// Ends a document.
 #[inline]
 pub fn end(out: &mut Vec<u8>, start: usize) {
     out.push(0);

@@ -2,6 +2,7 @@
 
 use super::fleet::{Cluster, USER};
 use super::script::Script;
+use super::server::{Certificate, Server};
 use crate::support::{Folder, wait_until};
 
 /// 64 coroutines that count up keys all over the slots, each reply checked against a count of its own.
@@ -152,9 +153,8 @@ fn scripts_for_a_cluster_run_as_they_are() {
         ),
         "OK",
     );
-    let reads = |server: &super::server::Server| {
-        server.command(&["INFO", "commandstats"]).contains("cmdstat_get:")
-    };
+    let reads =
+        |server: &Server| server.command(&["INFO", "commandstats"]).contains("cmdstat_get:");
     wait_until("a replica is read", || {
         s.get("return reader:get('R')");
         cluster.servers[3..].iter().any(reads)
@@ -162,7 +162,11 @@ fn scripts_for_a_cluster_run_as_they_are() {
     wait_until("it has what its master has", || s.get("return reader:get('R')") == "1");
 
     // Wrong passwords are named by the server.
-    get(s, &format!("bad = rediscluster.new({}, {{ auth = 'no' }})", cluster.lua()), "");
+    get(
+        s,
+        &format!("bad = rediscluster.new({}, {{ username = 'app', auth = 'no' }})", cluster.lua()),
+        "",
+    );
     refused(s, "bad:get('A')", "WRONGPASS");
     get(s, "gone = rediscluster.new { host = '127.0.0.1', port = 1 }", "");
     refused(
@@ -170,6 +174,40 @@ fn scripts_for_a_cluster_run_as_they_are() {
         "gone:get('A')",
         "Can't reach a single startup node. (redis 127.0.0.1:1: cannot connect (Connection refused)",
     );
+}
+
+#[test]
+fn every_server_is_reached_through_tls() {
+    let folder = Folder::new();
+    let certificate = Certificate::in_folder(&folder);
+    let cluster = Cluster::with_tls(&certificate);
+    let mut script = Script::start("");
+    script.get("rediscluster = require 'skynet.db.redis.cluster'");
+    let new = |options: &str| {
+        let port = cluster.tls_ports[0];
+        format!("rediscluster.new({{ host = '127.0.0.1', port = {port} }}, {options}, print)")
+    };
+    let ca = format!("{{ tls = {{ ca = '{}' }} }}", certificate.certificate.display());
+    script.get(&format!("db = {}", new(&ca)));
+    for (key, value) in [("a", "1"), ("b", "2"), ("c", "3"), ("d", "4")] {
+        let code = format!("return db:set('{key}', {value}), db:get('{key}')");
+        assert_eq!(script.get(&code), format!("OK\t{value}"));
+    }
+    let ports = script.get(
+        "local all = {} for name in pairs(db.connections) do all[#all + 1] = name:match '%d+$' end \
+         return table.concat(all, ' ')",
+    );
+    assert!(ports.split(' ').count() > 1, "{ports}");
+    for port in ports.split(' ') {
+        assert!(cluster.tls_ports.contains(&port.parse().unwrap()), "{port} is no port of TLS");
+    }
+    script.get("db:subscribe 'news'");
+    wait_until("the message comes", || {
+        script.get("db:publish('news', 'secured')");
+        script.node.count("secured\tnews") > 0
+    });
+    let refused = script.run(&format!("return {}:get('a')", new("{ tls = true }")));
+    assert!(refused.contains("Can't reach a single startup node"), "{refused}");
 }
 
 #[test]

@@ -45,7 +45,7 @@ impl Fake {
                 std::thread::spawn(move || {
                     serve(stream, steps, |command| {
                         let _ = sender.send(command);
-                    })
+                    });
                 });
             }
         });

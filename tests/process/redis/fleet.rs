@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
-use super::server::{Server, command};
+use super::server::{Certificate, Server, command};
 use crate::support::{Folder, wait_until};
 
 /// Milliseconds without a sign of life after which a server of a cluster counts as lost.
@@ -49,22 +49,47 @@ pub(crate) fn replication(server: &Server) -> String {
 /// Three masters, each with a replica: the masters are the first three.
 pub(crate) struct Cluster {
     pub(crate) servers: Vec<Server>,
+    /// Where they speak TLS, if they do.
+    pub(crate) tls_ports: Vec<u16>,
 }
 
 impl Cluster {
     /// Starts it; `more` are arguments for each server.
     pub(crate) fn start(more: &[&str]) -> Self {
+        let more = |_| more.iter().map(|argument| (*argument).to_owned()).collect();
+        Self::start_each(Vec::new(), more)
+    }
+
+    /// The same, through TLS within and at a second port each.
+    pub(crate) fn with_tls(certificate: &Certificate) -> Self {
+        let ports: Vec<u16> = (0..6).map(|_| reserved_port()).collect();
+        let key = certificate.certificate.with_file_name("key.pem");
+        let (shown, key) = (certificate.certificate.to_str().unwrap(), key.to_str().unwrap());
+        let more = |number: usize| {
+            let port = ports[number].to_string();
+            let own = ["--tls-port", &port, "--tls-cert-file", shown, "--tls-key-file", key];
+            let trust = ["--tls-ca-cert-file", shown, "--tls-auth-clients", "no"];
+            let inside = ["--tls-cluster", "yes", "--tls-replication", "yes"];
+            let all = own.iter().chain(&trust).chain(&inside);
+            all.map(|argument| (*argument).to_owned()).collect()
+        };
+        Self::start_each(ports.clone(), more)
+    }
+
+    fn start_each(tls_ports: Vec<u16>, more: impl Fn(usize) -> Vec<String> + Sync) -> Self {
         let buses: Vec<u16> = (0..6).map(|_| reserved_port()).collect();
+        let start = |number: usize| {
+            let (bus, more) = (buses[number].to_string(), more(number));
+            let mut all = arguments(&bus);
+            all.extend(more.iter().map(String::as_str));
+            Server::with(&all)
+        };
+        let start = &start;
         let servers: Vec<Server> = thread::scope(|scope| {
-            let starting: Vec<_> = buses
-                .iter()
-                .map(|bus| {
-                    scope.spawn(|| Server::with(&[&arguments(&bus.to_string()), more].concat()))
-                })
-                .collect();
-            starting.into_iter().map(|started| started.join().unwrap()).collect()
+            let all: Vec<_> = (0..6).map(|number| scope.spawn(move || start(number))).collect();
+            all.into_iter().map(|started| started.join().unwrap()).collect()
         });
-        let cluster = Self { servers };
+        let cluster = Self { servers, tls_ports };
         cluster.form(&buses);
         cluster
     }
@@ -79,8 +104,9 @@ impl Cluster {
             let range = ["CLUSTER", "ADDSLOTSRANGE", &first.to_string(), &last.to_string()];
             assert_eq!(master.command(&range), "+OK");
         }
-        for (server, bus) in self.servers.iter().zip(buses).skip(1) {
-            let meet = ["CLUSTER", "MEET", "127.0.0.1", &server.port.to_string(), &bus.to_string()];
+        for (number, bus) in buses.iter().enumerate().skip(1) {
+            let port = self.tls_ports.get(number).unwrap_or(&self.servers[number].port);
+            let meet = ["CLUSTER", "MEET", "127.0.0.1", &port.to_string(), &bus.to_string()];
             assert_eq!(self.servers[0].command(&meet), "+OK");
         }
         wait_until("the servers have met", || {

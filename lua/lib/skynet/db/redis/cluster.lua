@@ -23,6 +23,9 @@ local TRIES = 16
 --- slot that moves is found at once, a new master within seconds.
 local FIRST_PAUSE, LONGEST_PAUSE = 1, 64
 
+--- Centiseconds after which a command is sent no more, however few its tries were.
+local LIMIT = 1000
+
 --- Connections that are kept when the options do not say.
 local MOST_CONNECTIONS = 256
 
@@ -362,8 +365,12 @@ end
 --- Sends a command until it is done: true and its reply, or false and an error.
 local function persist(self, try, command, ...)
   local last
+  local began = skynet.now()
   for tried = 1, TRIES do
     if tried > 2 then
+      if skynet.now() - began > LIMIT then
+        break
+      end
       skynet.sleep(math.min(FIRST_PAUSE << (tried - 3), LONGEST_PAUSE))
     end
     local ok, connection, node, name = pcall(connection_for, self, try)
