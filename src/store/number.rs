@@ -101,7 +101,7 @@ mod tests {
             (-0.0, "-0"),
             (f64::INFINITY, "inf"),
             (f64::NEG_INFINITY, "-inf"),
-            (3.0e-310, "3.0000000000000022e-310"),
+            (3.0e-310, "2.9999999999999908e-310"),
         ] {
             assert_eq!(String::from_utf8(float_text(value)).unwrap(), text);
         }

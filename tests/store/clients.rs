@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use node::store::{Clock, Config};
+use node::store::{Clock, Config, Server};
 
 use super::support::{Connection, DEADLINE, Embedded, Redis};
 
@@ -347,4 +347,13 @@ fn keys_end_when_their_time_is_over_and_not_before() {
     while connection.say("dbsize") != ":0\r\n" {
         assert!(Instant::now() < until, "a key whose time is over is still there");
     }
+}
+
+#[test]
+fn a_port_that_is_in_use_is_named() {
+    let store = Embedded::plain();
+    let address = store.server.address();
+    let config = Config { port: address.port(), ..Config::default() };
+    let refused = Server::start(config, Clock::System, Arc::new(|_: &str| ())).err().unwrap();
+    assert!(refused.starts_with(&format!("embedded redis at {address}: ")), "{refused}");
 }
