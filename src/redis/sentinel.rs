@@ -218,15 +218,18 @@ impl Finder for Sentinels {
     }
 }
 
+/// A reply, or why there is none.
+type Answer = Result<Vec<u8>, String>;
+
 /// A connection for one question.
 struct Question {
     settings: Settings,
     bytes: Vec<u8>,
-    answer: Mutex<Option<oneshot::Sender<Result<Vec<u8>, String>>>>,
+    answer: Mutex<Option<oneshot::Sender<Answer>>>,
 }
 
 impl Question {
-    fn end(&self, outcome: Result<Vec<u8>, String>) {
+    fn end(&self, outcome: Answer) {
         let answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(answer) = answer {
             // Whoever asked may have lost patience.

@@ -76,6 +76,9 @@ end)"#;
         let count: usize = said("COUNT ").first().unwrap().parse().unwrap();
         assert!(count >= least, "{list}: {count} names");
         let missing: Vec<_> = said("MISSING ").difference(&absent).cloned().collect();
-        assert!(missing.is_empty(), "{list}: neither there nor a row of docs/compat.md: {missing:#?}");
+        assert!(
+            missing.is_empty(),
+            "{list}: neither there nor a row of docs/compat.md: {missing:#?}"
+        );
     }
 }
