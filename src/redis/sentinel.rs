@@ -216,6 +216,9 @@ impl Finder for Sentinels {
     }
 }
 
+/// A reply, or why there is none.
+type Answer = Result<Vec<u8>, String>;
+
 /// A connection for one question.
 struct Question {
     settings: Settings,
