@@ -25,9 +25,6 @@ use crate::net::Address;
 use crate::net::socket::Allows;
 use crate::net::tls::ClientSettings;
 
-/// Raw bytes of a reply, or why there is none.
-type Answer = Result<Vec<u8>, String>;
-
 /// Time that one sentinel, or the server that it names, is given.
 const PATIENCE: Duration = Duration::from_secs(1);
 
