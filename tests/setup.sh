@@ -1,8 +1,7 @@
 #!/bin/sh
 # Installs what `make test` needs beside Rust: a C compiler, make, C modules for Lua 5.3, the WebSocket
-# libraries of Python and Node.js, redis-server, g++ and hiredis for the bridge's peer, and for root ip, with which the cluster's tests make two hosts.
-# libraries of Python and Node.js, Chromium, and for root ip, with which the cluster's tests make two hosts.
-# libraries of Python and Node.js, redis-server, and for root ip, with which the cluster's tests make two hosts.
+# libraries of Python and Node.js, Chromium, redis-server, g++ and hiredis for the bridge's peer, and for
+# root ip, with which the cluster's tests make two hosts.
 # Debian and Ubuntu, as root: through apt. Elsewhere it says what is missing. It is quick when all is there.
 set -eu
 
