@@ -184,3 +184,27 @@ fn the_sender_of_a_node_is_a_service_as_long_as_the_node_is_not_down() {
     assert_eq!(subject.run("return cluster.get_sender 'three'"), "nil");
     subject.logged("cluster node [three] is absent.");
 }
+
+#[test]
+fn a_snax_service_of_another_node_is_used_like_one_of_this() {
+    let mut subject = Subject::start("", "snax = './?.lua'");
+    subject.folder.write(
+        "greeter.lua",
+        "local snax = require 'skynet.snax'
+         local said = 0
+         function response.hello(name) said = said + 1 return 'hello ' .. name, said end
+         function accept.add(count) said = said + count end
+         function init() snax.enablecluster() end",
+    );
+    subject.run(
+        "local snax = require 'skynet.snax'
+         local own = snax.uniqueservice 'greeter'
+         cluster.register('greeter', own.handle)
+         greeter = cluster.snax('self', 'greeter', '@greeter')",
+    );
+    assert_eq!(subject.run("return greeter.req.hello 'Ann'"), "hello Ann\t1");
+    subject.run("greeter.post.add(10)");
+    assert_eq!(subject.run("return greeter.req.hello 'Bob'"), "hello Bob\t12");
+    // Without an address the unique service of that name is asked for.
+    assert_eq!(subject.run("return cluster.snax('self', 'greeter').req.hello 'Eve'"), "hello Eve\t13");
+}
