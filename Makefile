@@ -7,7 +7,7 @@ LIKE := 1.8.9
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .NOTPARALLEL:
-.PHONY: release check setup pairs loom test test-long fuzz-long conformance bench mesh skynet-given
+.PHONY: release check setup pairs loom test chaos test-long fuzz-long conformance bench mesh skynet-given
 
 release:
 	cargo build --release --locked
@@ -40,9 +40,19 @@ test-long: test
 	LEAK_SERVICES=100000 cargo test --locked --release --test process leaks
 	WEBSOCKET_CHURN=50000 cargo test --locked --release --test process many_connections
 	IDLE_PEERS=10000 cargo test --locked --release --test process idle_connections
+	BRIDGE_FAULTS=1 cargo test --locked --release --test bridge_model
 	PROPTEST_CASES=20000 cargo test --locked --release --test '*_properties' --test wire --test websocket
 	for round in 1 2 3 4 5; do LEVEL=$(LIKE) tests/lua/run.sh $(NODE) . || exit 1; done
 	$(MAKE) fuzz-long
+
+# The bridge between processes that are killed, cut off and held up (docs/bridge.md). Its last line says
+# how it went, and so does its exit status. More players, another seed: CHAOS_PLAYERS, CHAOS_SEED.
+chaos: setup
+	cargo test --locked --release --test bridge_chaos --no-run
+	@export CHAOS_TRANSFERS=$${CHAOS_TRANSFERS:-100000}; said=$$(mktemp); status=0; \
+	  cargo test --locked --release --test bridge_chaos -- --nocapture >"$$said" 2>&1 || status=$$?; \
+	  grep -v '^CHAOS transfers' "$$said"; line=$$(grep '^CHAOS transfers' "$$said"); rm -f "$$said"; \
+	  echo "$${line:-CHAOS did not end}"; exit $$status
 
 # Ten minutes a target. Needs g++.
 fuzz-long:

@@ -14,13 +14,14 @@ rounds=${ROUNDS:-5}
 # the processor time of the node a message, as NAME_cpu. websocket_10k is 10,000 connections with a
 # message a second each for 15 seconds: its latencies and the memory of a connection.
 declare -A ports=([socket_line]=18701 [socket_echo]=18702 [websocket_echo]=18703 [websocket_echo_nodelay]=18703 [websocket_echo_4k]=18703 [websocket_10k]=18703)
-plain="call_pingpong call_concurrent call_many send_flood send_burst call_payload ring yield spawn timers start_time socket_line socket_echo websocket_echo websocket_echo_nodelay websocket_echo_4k websocket_10k gate_echo cluster_call formats"
+plain="call_pingpong call_concurrent call_many send_flood send_burst call_payload ring yield spawn timers start_time socket_line socket_echo websocket_echo websocket_echo_nodelay websocket_echo_4k websocket_10k gate_echo cluster_call redis_ops formats"
 # Descriptors for 10,000 connections, at the node and at its peer.
 if [ "$(ulimit -n)" -lt 12000 ]; then
   ulimit -n 12000 || { echo "run.sh: 12000 descriptors are wanted (ulimit -n)" >&2; exit 1; }
 fi
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+redis=
+trap '[ -z "$redis" ] || kill "$redis"; rm -rf "$work"' EXIT
 echo 'server = "127.0.0.1:18710"' >"$work/clustername.lua"
 
 config() { # config ROOT BENCH FILE
@@ -76,15 +77,31 @@ serve() { # serve LABEL BINARY BENCH: the config is written
 
 # Benches of two processes: the one that is measured calls this one, which ends when it is told.
 server_of() {
-  case $1 in cluster_call) echo cluster_server ;; esac
+  case $1 in
+    cluster_call) echo cluster_server ;;
+    bridge_requests) echo bridge_server ;;
+  esac
+}
+
+# One redis-server for all, with nothing on disk; it is started when a bench first needs it.
+start_redis() {
+  [ -z "$redis" ] || return 0
+  redis-server --bind 127.0.0.1 --port 18720 --save '' --logfile "$work/redis.log" &
+  redis=$!
+  until grep -q 'Ready to accept' "$work/redis.log" 2>/dev/null; do
+    kill -0 $redis 2>/dev/null || { echo "redis-server does not start: $(cat "$work/redis.log")" >&2; exit 1; }
+    sleep 0.05
+  done
 }
 
 run() { # run LABEL BINARY ROOT BENCH
-  local server
+  local server other
+  case $4 in redis_* | bridge_*) start_redis ;; esac
   server=$(server_of "$4")
   if [ -n "$server" ]; then
     config "$3" "$server" "$work/server"
     timeout 120 "$2" "$work/server" >"$work/server.log" 2>&1 &
+    other=$!
     for _ in $(seq 200); do
       grep -q READY "$work/server.log" && break
       sleep 0.05
@@ -97,7 +114,7 @@ run() { # run LABEL BINARY ROOT BENCH
   fi
   timeout 120 "$2" "$work/config" 2>&1 | grep -aoE 'BENCH(-FAILED)? .*' |
     sed -E "s/^BENCH name=([^ ]+) value=([^ ]+) unit=([^ ]+).*/$1 \1 \2 \3/" >>"$work/results"
-  wait # for the server
+  [ -z "${other:-}" ] || wait "$other" # the server of the bench
 }
 
 for round in $(seq "$rounds"); do
@@ -109,9 +126,12 @@ for round in $(seq "$rounds"); do
   done
   echo "round $round of $rounds done" >&2
 done
-# A loop without end also keeps a skynet from ending, so only the node runs this one.
+# A loop without end also keeps a skynet from ending, and the bridge is this node's own.
 if [ $# -eq 0 ]; then
-  for _ in $(seq "$rounds"); do run node "$node" "$PWD" stall; done
+  for _ in $(seq "$rounds"); do
+    run node "$node" "$PWD" stall
+    run node "$node" "$PWD" bridge_requests
+  done
 fi
 
 awk '

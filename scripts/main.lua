@@ -28,5 +28,11 @@ skynet.start(function()
     skynet.newservice("web")
   end
 
+  -- Two games between which a player's gold moves over Redis, where there is one: see docs/bridge.md.
+  if skynet.getenv "redis_address" then
+    skynet.newservice("bridge_main")
+    skynet.newservice("bridge_fishing")
+  end
+
   -- Here the start function ends, and the service stays: it could take requests as its servers do.
 end)

@@ -11,18 +11,20 @@ use std::sync::Arc;
 
 use crate::bindings::BUILTIN;
 use crate::cluster::{self, Cluster, Security, TlsFiles};
-use crate::config::{ClusterKeys, ClusterSecret, Config, ConfigError, Settings};
+use crate::config::{ClusterKeys, ClusterSecret, Config, ConfigError, RedisKeys, Settings};
+use crate::harbor::{HarborService, Harbors};
 use crate::kernel::log::Logger;
 use crate::kernel::node::Factory;
 use crate::kernel::service::Idle;
 use crate::kernel::stop::END_LIMIT;
-use crate::kernel::{Clock, Kind, Launch, Message, Node, NodeOptions, Payload, Session};
+use crate::kernel::{Actor, Clock, Kind, Launch, Message, Node, NodeOptions, Payload, Session};
 use crate::net::Io;
 use crate::net::socket::{SocketOptions, Sockets};
 use crate::net::tls::{CertificateFiles, ClientOptions, Roots, Store};
 use crate::process;
 use crate::sandbox::{self, Protected, Sandbox};
 use crate::shared;
+use crate::store::{self, Fsync};
 use crate::vm::actor::LuaActor;
 use crate::vm::cache::Cache;
 use crate::vm::channels::Channels;
@@ -52,6 +54,8 @@ pub enum BootError {
     Bootstrap(String),
     /// A file that the config names is of no use.
     Config(ConfigError),
+    /// The embedded store could not be started.
+    Store(String),
 }
 
 impl fmt::Display for BootError {
@@ -59,6 +63,7 @@ impl fmt::Display for BootError {
         match self {
             Self::Logger(service) => write!(formatter, "Can't launch {service} service"),
             Self::Config(error) => error.fmt(formatter),
+            Self::Store(why) => formatter.write_str(why),
             Self::Bootstrap(line) => write!(formatter, "Bootstrap error : {line}"),
         }
     }
@@ -75,6 +80,10 @@ pub fn start(config: &Config, sandbox: Sandbox, clock: Clock) -> Result<Arc<Node
     let cluster = cluster_settings(&config.settings.cluster_keys)?;
     let settings = &config.settings;
     let io = Arc::new(Io::new());
+    let options =
+        SocketOptions { nodelay: settings.tcp_nodelay, send_limit: settings.socket_send_limit };
+    let sockets = Sockets::new(Arc::clone(&io), options);
+    let harbors = (settings.harbor != 0).then(|| Harbors::new(Arc::clone(&sockets)));
     let node = Node::new(
         NodeOptions {
             threads: settings.thread,
@@ -86,8 +95,11 @@ pub fn start(config: &Config, sandbox: Sandbox, clock: Clock) -> Result<Arc<Node
             clock,
             poke: interrupt::poke,
         },
-        factories(config, sandbox, Arc::clone(&io), cluster),
+        factories(config, sandbox, Arc::clone(&io), sockets, cluster, harbors.clone()),
     );
+    if let Some(harbors) = harbors {
+        node.set_remote(harbors);
+    }
     node.set_driver(io);
     for (key, value) in &config.environment {
         node.set_environment(key, value);
@@ -96,19 +108,60 @@ pub fn start(config: &Config, sandbox: Sandbox, clock: Clock) -> Result<Arc<Node
     for warning in &config.warnings {
         node.log(None, warning);
     }
+    if let Some(keys) = &settings.redis_keys
+        && let Err(why) = start_store(&node, keys)
+    {
+        end(&node);
+        return Err(BootError::Store(why));
+    }
     let line = settings.bootstrap.as_str();
     let (kind, arguments) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
     let launched = node.launch(kind, arguments.trim_start());
     let Ok(bootstrap) = launched else {
-        // The log has the reason; it is written before the process ends.
-        node.start();
-        node.abort();
-        node.wait(Some(END_LIMIT));
+        end(&node);
         return Err(BootError::Bootstrap(line.to_owned()));
     };
     node.set_bootstrap(bootstrap.handle);
     node.start();
     Ok(node)
+}
+
+/// Ends a node that does not come up. The log may have the reason; it is written before.
+fn end(node: &Arc<Node>) {
+    node.start();
+    node.abort();
+    node.wait(Some(END_LIMIT));
+}
+
+/// Starts the embedded store, which ends with the node.
+fn start_store(node: &Arc<Node>, keys: &RedisKeys) -> Result<(), String> {
+    let config = store::Config {
+        port: keys.port,
+        password: keys.password.as_ref().map(|password| password.as_bytes().to_vec()),
+        file: keys.file.clone(),
+        fsync: Fsync::parse(keys.fsync.as_bytes()).unwrap_or_default(),
+        maxmemory: keys.memory,
+        ..store::Config::default()
+    };
+    let (weak, file) = (Arc::downgrade(node), keys.file.clone());
+    let log = move |line: &str| {
+        if let Some(node) = weak.upgrade() {
+            node.log(None, line);
+        }
+    };
+    let store = store::Server::start(config, store::Clock::System, Arc::new(log))?;
+    let address = store.address().to_string();
+    let kept = file.map_or("in memory only".to_owned(), |file| format!("in {}", file.display()));
+    node.log(
+        None,
+        &format!(
+            "redis = \"embedded\": an embedded store serves at {address}, its data {kept}. It is for \
+             one node and for development; a Redis server takes its place by one line of the config"
+        ),
+    );
+    node.set_environment(b"redis_address", address.as_bytes());
+    node.keep(store);
+    Ok(())
 }
 
 fn start_logger(node: &Arc<Node>, settings: &Settings) -> Result<(), BootError> {
@@ -128,19 +181,17 @@ fn factories(
     config: &Config,
     sandbox: Sandbox,
     io: Arc<Io>,
+    sockets: Arc<Sockets>,
     cluster: cluster::Settings,
+    harbors: Option<Arc<Harbors>>,
 ) -> HashMap<&'static str, Factory> {
-    let sockets = SocketOptions {
-        nodelay: config.settings.tcp_nodelay,
-        send_limit: config.settings.socket_send_limit,
-    };
     let services = Arc::new(Shared {
         cache: Cache::new(),
         arenas: Arc::default(),
         sandbox,
         paths: paths(config),
         cluster: Cluster::new(Arc::clone(&io), cluster),
-        sockets: Sockets::new(Arc::clone(&io), sockets),
+        sockets,
         websockets: (
             websocket::Deadlines::new(Arc::clone(&io)),
             websocket_limits(&config.settings),
@@ -169,9 +220,15 @@ fn factories(
         };
         Ok(Launch { actor: Box::new(logger), first: None })
     });
-    // skynet has a service here that carries messages to other harbors, and cdummy starts it on a
-    // node that is alone too. It keeps its place, so that addresses and log are the same.
-    let harbor: Factory = Box::new(|_, _, _| Ok(Launch { actor: Box::new(Idle), first: None }));
+    // A node that is alone has this service too: cdummy starts it, so that addresses and log are
+    // skynet's.
+    let harbor: Factory = Box::new(move |node, service, arguments| {
+        let actor: Box<dyn Actor> = match &harbors {
+            None => Box::new(Idle),
+            Some(harbors) => Box::new(HarborService::new(node, service, harbors, arguments)?),
+        };
+        Ok(Launch { actor, first: None })
+    });
     HashMap::from([("snlua", lua), ("logger", logger), ("harbor", harbor)])
 }
 
@@ -255,8 +312,10 @@ fn protected(config: &Config, working_directory: &Path) -> Protected {
     let keys = &config.settings.cluster_keys;
     let secret = keys.secret.as_ref().and_then(|secret| secret.file.as_deref());
     let tls = keys.tls.iter().flat_map(|tls| [&*tls.certificate, &*tls.key, &*tls.authorities]);
-    let files = [Some(policy), Some(&*config.file), program.as_deref(), Some(launcher), secret];
-    let files = files.into_iter().chain(tls.map(Some));
+    let store = config.settings.redis_keys.as_ref().and_then(|keys| keys.file.as_deref());
+    let own = [Some(policy), Some(&*config.file), program.as_deref(), Some(launcher)];
+    let files = own.into_iter().chain([secret, store]);
+    let files = files.chain(tls.map(Some));
     Protected::new(files.flatten(), working_directory)
 }
 

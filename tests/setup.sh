@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what `make test` needs beside Rust: a C compiler, make, C modules for Lua 5.3, the WebSocket
-# libraries of Python and Node.js, Chromium, and for root ip, with which the cluster's tests make two hosts.
-# libraries of Python and Node.js, redis-server, and for root ip, with which the cluster's tests make two hosts.
+# libraries of Python and Node.js, Chromium, redis-server, g++ and hiredis for the bridge's peer, and for
+# root ip, with which the cluster's tests make two hosts.
 # Debian and Ubuntu, as root: through apt. Elsewhere it says what is missing. It is quick when all is there.
 set -eu
 
@@ -17,7 +17,7 @@ command -v chromium >/dev/null || command -v chromium-browser >/dev/null || comm
   need chromium
 [ "$(id -u)" != 0 ] || command -v ip >/dev/null || need iproute2
 if command -v dpkg-query >/dev/null; then
-  for package in lua-cjson lua-lpeg lua-filesystem python3-websockets nodejs node-ws redis-server redis-tools; do
+  for package in lua-cjson lua-lpeg lua-filesystem python3-websockets nodejs node-ws redis-server redis-tools g++ libhiredis-dev; do
     have_package "$package" || need "$package"
   done
 fi

@@ -11,6 +11,7 @@ use std::path::Path;
 
 /// Stub, binding, the tables of its functions, and names that the binding takes from elsewhere.
 const MODULES: &[(&str, &str, &[&str], &[&str])] = &[
+    ("bridge.core", "bridge/mod.rs", &["FUNCTIONS"], &[]),
     ("lpeg", "lpeg/mod.rs", &["FUNCTIONS"], &[]),
     ("bson", "bson/mod.rs", &["FUNCTIONS"], &[]),
     ("md5", "md5.rs", &["FUNCTIONS"], &[]),
@@ -29,6 +30,7 @@ const MODULES: &[(&str, &str, &[&str], &[&str])] = &[
     ("skynet.multicast.core", "multicast.rs", &["FUNCTIONS"], &[]),
     ("skynet.netpack", "netpack.rs", &["FUNCTIONS"], &[]),
     ("skynet.profile", "profile.rs", &["FUNCTIONS"], &["yield", "yield_co"]),
+    ("skynet.redis.cluster", "redis/cluster.rs", &["FUNCTIONS"], &[]),
     ("skynet.datasheet.core", "shared/sheet.rs", &["FUNCTIONS"], &[]),
     ("skynet.shared", "shared/mod.rs", &["FUNCTIONS"], &[]),
     ("skynet.sharedata.core", "shared/core.rs", &["FUNCTIONS"], &[]),
@@ -39,7 +41,7 @@ const MODULES: &[(&str, &str, &[&str], &[&str])] = &[
     ("skynet.require", "require.rs", &["FUNCTIONS"], &["require"]),
     ("skynet.socket", "socket/mod.rs", &["FUNCTIONS"], &[]),
     ("skynet.socketdriver", "socket/driver.rs", &["FUNCTIONS"], &[]),
-    ("skynet.sproto", "sproto/mod.rs", &["COMPILER"], &[]),
+    ("skynet.sproto", "sproto/mod.rs", &["INTERNAL"], &[]),
     ("skynet.websocket", "websocket/mod.rs", &["FUNCTIONS"], &[]),
     ("sproto.core", "sproto/mod.rs", &["FUNCTIONS"], &[]),
 ];

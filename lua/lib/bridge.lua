@@ -11,11 +11,14 @@
 local skynet = require "skynet"
 local core = require "bridge.core"
 local new_store = require("bridge.store").new
+local transfers = require "bridge.transfer"
 
 local assert, error, ipairs, next, pairs, pcall, setmetatable, tostring, type =
   assert, error, ipairs, next, pairs, pcall, setmetatable, tostring, type
 local floor = math.floor
 local now = skynet.now
+local accept, adopt, go_on, offer = transfers.accept, transfers.adopt, transfers.go_on, transfers.offer
+local milliseconds, open_transfers, say = transfers.milliseconds, transfers.open, transfers.say
 
 -- How often requests whose time is up are looked for, in hundredths of a second.
 local TICK = 10
@@ -25,6 +28,7 @@ local TICK = 10
 ---@field own string short name of this system: 1 to 16 letters and digits
 ---@field peer string short name of the other system
 ---@field instance? string name of this process among those of the system: "1"
+---@field wallet? string short name under which the balances in Redis are: that of `own`
 ---@field send? string channel to the peer: OWN_to_PEER
 ---@field receive? string channel from the peer: PEER_to_OWN
 ---@field timeout? number seconds until a request has failed: 3
@@ -40,27 +44,11 @@ local TICK = 10
 
 ---@alias bridge.handler fun(uid: string, fields: table<string, string>, info: bridge.info): bridge.fields?, string?
 
----@class bridge.purse
----@field kind "shared"|"own"
----@field take? fun(uid: string, id: string, wanted: table<string, integer>): table<string, integer>?, string?
----@field give? fun(uid: string, id: string, amounts: table<string, integer>)
-
 ---@class bridge.restored
 ---@field id string
 ---@field command string
 ---@field outcome "moved"|"stored"|"returned"|"refused"|"left"|"elsewhere"|"nothing"
 ---@field fields table<string, string>
-
----@class bridge.transfer
----@field id string
----@field uid string
----@field state "taking"|"offered"|"stored"|"accepted"|"seen"|"applied"|"returning"
----@field giver string
----@field command string
----@field mode "pull"|"push"
----@field at integer milliseconds since 1970, by the giver's clock
----@field fields table<string, string> amounts, or the fields of a command
----@field running boolean a transfer of this process works on it
 
 ---@class bridge.link
 ---@field own string
@@ -70,139 +58,6 @@ local link = {}
 link.__index = link
 
 local bridge = {}
-
-local function milliseconds()
-  return floor(skynet.time() * 1000)
-end
-
-local function say(self, text, ...)
-  skynet.error(("bridge %s-%s: "):format(self.own, self.peer) .. text:format(...))
-end
-
--- Waits under a token; true when it was woken in time.
-local function await(self, token)
-  if token.word == nil then
-    skynet.sleep(floor(self.timeout * 100), token)
-  end
-  return token.word
-end
-
-local function numbers(amounts)
-  local result = {}
-  for name, digits in pairs(amounts) do
-    result[name] = floor(digits)
-  end
-  return result
-end
-
--- What the game's `take` says, as an event of the machine.
-local function take(purse, uid, id, wanted)
-  local ok, taken, why = pcall(purse.take, uid, id, numbers(wanted))
-  if not ok then
-    return "failed", taken
-  elseif type(taken) == "table" then
-    return "taken", taken
-  end
-  return "refused", tostring(why or "refused")
-end
-
--- What the game's `give`, or the handler of a command, says.
-local function give(self, purse, uid, id, fields, command)
-  if purse then
-    local ok, why = pcall(purse.give, uid, id, numbers(fields))
-    if ok then
-      return "given"
-    end
-    return "failed", why
-  end
-  local handler = self.handlers[command]
-  if not handler then
-    return "failed", "no handler"
-  end
-  local ok, answer, why = pcall(handler, uid, fields, { id = id, command = command })
-  if ok and not why then
-    return "given", answer
-  end
-  return "failed", ok and why or answer
-end
-
--- Does what a transfer's machine asks for until it has ended: its outcome, and what belongs to it.
-local function drive(self, transfer, uid, id, giver, command, token)
-  local purse = self.purses[command]
-  local event, detail = "start", nil
-  while true do
-    local effect, a, b, c, d = core.step(transfer, event, detail)
-    detail = nil
-    if effect == "step" then
-      event, detail = "reply", self.store:step(a, uid, b, c, giver, d)
-    elseif effect == "send" then
-      self.store:publish(self.send_channel, a, token)
-      event = "sent"
-    elseif effect == "await" then
-      event = await(self, token) or "silence"
-    elseif effect == "take" then
-      event, detail = take(purse, uid, a, b)
-    elseif effect == "give" then
-      event, detail = give(self, purse, uid, a, b, command)
-    else
-      return a, b, c
-    end
-    if event == "failed" then
-      say(self, "player %s, transfer %s (%s): %s; it stays open", uid, id, command, tostring(detail))
-      detail = nil
-    end
-  end
-end
-
--- Runs one transfer. No two of this process run at the same time for one id.
-local function run(self, transfer, uid, id, giver, command, session)
-  -- The word may name the id, or the session alone if the peer keeps no records.
-  local token = { transfer = true }
-  local key = session and uid .. "\0" .. session
-  self.active[id] = token
-  if key then
-    self.by_session[key] = token
-  end
-  local ok, outcome, a, b = pcall(drive, self, transfer, uid, id, giver, command, token)
-  self.active[id] = nil
-  if key and self.by_session[key] == token then
-    self.by_session[key] = nil
-  end
-  if not ok then
-    say(self, "player %s, transfer %s (%s): %s; it stays open", uid, id, command, tostring(outcome))
-    return "left", tostring(outcome), nil, token
-  end
-  return outcome, a, b, token
-end
-
-local function purse_of(self, command)
-  local purse = self.purses[command]
-  return purse and purse.kind or "none"
-end
-
--- Begins to give; the outcome as `run` has it, and the id.
-local function offer(self, uid, command, session, mode, fields)
-  local id = core.id(self.core)
-  local purse = purse_of(self, command)
-  local transfer = core.give(self.core, uid, id, command, session, mode, purse, milliseconds(), fields)
-  local outcome, a, b, token = run(self, transfer, uid, id, self.own, command, session)
-  return outcome, a, b, id, token
-end
-
-local function accept(self, uid, id, command, session, way, member)
-  local purse = purse_of(self, command)
-  local transfer = core.take(self.core, uid, id, command, session, purse, way, member)
-  return run(self, transfer, uid, id, self.peer, command)
-end
-
--- What a plain peer gave: it has no id yet.
-local function adopt(self, uid, command, session, way, member, fields)
-  local id, purse, at = core.id(self.core), purse_of(self, command), milliseconds()
-  local transfer =
-    core.adopt(self.core, uid, id, command, session, purse, way, member, self.peer, at, fields)
-  local outcome, a, b = run(self, transfer, uid, id, self.peer, command)
-  return outcome, a, b, id
-end
 
 -- True when all amounts are zero: whoever sends that asks for amounts.
 local function asks(fields)
@@ -262,21 +117,17 @@ local function wake(token, word, fields)
   end
 end
 
--- An answer that no request waits for: a word on a transfer, or an offer that comes too late.
-local function word(self, command, uid, fields, session, id)
-  local token = id and self.active[id] or session and self.by_session[uid .. "\0" .. session]
-  if token then
-    local good = command:sub(1, 4) ~= "nak_" and fields.error == nil
-    wake(token, good and "yes" or "no", fields)
-  elseif id and command:sub(1, 4) == "rsp_" and not fields.result and not fields.error then
-    local about = command:sub(5)
+-- An answer that no request waits for, and no transfer of this process: an offer that comes too late, or
+-- word of a transfer that an earlier process began.
+local function stray(self, command, uid, fields, session, id)
+  local kind = command:sub(1, 4)
+  if kind == "rsp_" and not fields.result and not fields.error then
     self.store:publish(
       self.send_channel,
-      core.answer(self.core, uid, about, session, nil, "too late", "nak_", id)
+      core.answer(self.core, uid, command:sub(5), session, nil, "too late", "nak_", id)
     )
-  elseif id and command:sub(1, 4) == "ack_" then
-    -- Of a transfer that this process does not work on: what has been decided is closed.
-    self:settle(uid)
+  elseif kind == "ack_" then
+    skynet.fork(self.settle, self, uid)
   end
 end
 
@@ -293,7 +144,12 @@ local function receive(self, message)
       skynet.fork(serve, self, a, b, c, d, e, f)
     end
   elseif kind == "word" then
-    skynet.fork(word, self, a, b, c, d, e)
+    local token = e and self.active[e] or d and self.by_session[b .. "\0" .. d]
+    if token then
+      wake(token, a:sub(1, 4) ~= "nak_" and c.error == nil and "yes" or "no", c)
+    elseif e then
+      stray(self, a, b, c, d, e)
+    end
   else
     say(self, "a message of %d bytes from %s: %s", #message, self.receive_channel, a)
   end
@@ -400,54 +256,6 @@ function link:deliver(uid, command, fields)
   return nil, tostring(b ~= "" and b or a or outcome), id
 end
 
--- The open transfers of a player, from Redis.
-local function open_transfers(self, uid)
-  local flat = self.store:ask("hgetall", self.store.open_prefix .. uid)
-  local list = {}
-  for i = 1, #flat, 2 do
-    local id, text = flat[i], flat[i + 1]
-    local state, giver, command, mode, at, fields, session = core.record(self.core, text)
-    if state then
-      list[#list + 1] = {
-        id = id, uid = uid, state = state, giver = giver, command = command, mode = mode, at = at,
-        fields = fields, session = session, text = text, running = self.active[id] ~= nil,
-      }
-    else
-      say(self, "player %s, transfer %s: no record: %s", uid, id, text)
-    end
-  end
-  return list
-end
-
--- Goes on with one transfer that no coroutine works on: nil when there is nothing to do for this side.
-local function go_on(self, found, login)
-  local uid, id, command = found.uid, found.id, found.command
-  if self.active[id] then
-    return nil
-  end
-  if found.giver == self.own then
-    if found.state == "stored" or found.state == "seen" then
-      return nil
-    end
-    local transfer = core.resume(self.core, uid, id, found.text, purse_of(self, command))
-    return (run(self, transfer, uid, id, self.own, command))
-  end
-  local decided = found.state == "accepted" or found.state == "seen"
-  local offered = found.state == "offered" or found.state == "stored"
-  if decided or login and offered and found.mode == "push" then
-    return (accept(self, uid, id, command, found.session, "found"))
-  end
-end
-
---- Gives a transfer of this side back that the peer has not accepted. **Yields.**
----@param found bridge.transfer
----@return string outcome
-function link:give_back(found)
-  local uid, id, command = found.uid, found.id, found.command
-  local transfer = core.cancel(self.core, uid, id, found.text, purse_of(self, command))
-  return (run(self, transfer, uid, id, self.own, command))
-end
-
 --- Goes on with the transfers of a player that this process or an earlier one left open, offers not
 --- included. **Yields.**
 ---@param uid string|integer
@@ -467,14 +275,11 @@ end
 ---@return bridge.restored[]
 function link:recover(uid)
   uid = tostring(uid)
-  local restored = {}
+  local restored, tried = {}, {}
   local function note(outcome, id, command, fields)
     if outcome then
       restored[#restored + 1] = { id = id, command = command, outcome = outcome, fields = fields }
     end
-  end
-  for _, found in ipairs(open_transfers(self, uid)) do
-    note(go_on(self, found, true), found.id, found.command, found.fields)
   end
   for _, member in ipairs(self.store:ask("smembers", self.peer .. "_" .. uid)) do
     local command, fields, session, id = core.member(self.core, member)
@@ -483,7 +288,9 @@ function link:recover(uid)
     elseif id then
       if not self.active[id] then
         local outcome = accept(self, uid, id, command, session, "found", member)
-        note(outcome == "moved" and outcome or nil, id, command, fields)
+        tried[id] = true
+        -- Refused: it had been settled, and only the member was left.
+        note(outcome ~= "refused" and outcome or nil, id, command, fields)
       end
     else
       local ok, outcome, _, _, new = pcall(adopt, self, uid, command, session, "found", member, fields)
@@ -492,6 +299,11 @@ function link:recover(uid)
       else
         say(self, "player %s, a stored member: %s; it stays", uid, tostring(outcome))
       end
+    end
+  end
+  for _, found in ipairs(open_transfers(self, uid)) do
+    if not tried[found.id] then
+      note(go_on(self, found, true), found.id, found.command, found.fields)
     end
   end
   return restored
@@ -592,12 +404,8 @@ function bridge.open(conf)
     active = {},
     by_session = {},
     waiting = {},
-    milliseconds = milliseconds,
-    adopt = adopt,
-    accept = accept,
-    offer = offer,
   }, link)
-  self.store = new_store(conf.redis, own, peer, conf.instance or "1")
+  self.store = new_store(conf.redis, own, peer, conf.instance or "1", conf.wallet or own)
   self.store.nobody = function(token)
     nobody(self, token)
   end

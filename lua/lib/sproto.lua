@@ -1,15 +1,17 @@
 --- Sproto: structures of a schema as bytes, and requests and responses between two sides.
 local core = require "sproto.core"
+local internal = require "skynet.sproto"
 local parser = require "sprotoparser"
 
 local encode, decode = core.encode, core.decode
-local pack, unpack = core.pack, core.unpack
+local unpack = core.unpack
+local decode_from, frame = internal.decode_from, internal.frame
 
 ---@class sproto
 ---@field __cobj lightuserdata the schema
 ---@field __types table<string, lightuserdata> types that were asked for
 ---@field __protocols table<string|integer, sproto.protocol> protocols that were asked for
-local sproto = { pack = pack, unpack = unpack }
+local sproto = { pack = core.pack, unpack = unpack }
 
 ---@class sproto.protocol
 ---@field name string
@@ -57,15 +59,13 @@ function sproto.parse(text)
   return sproto.new(parser.parse(text))
 end
 
-local function type_of(self, name)
-  local found = self.__types[name]
+-- Looks a type up that has not been asked for yet.
+local function find_type(self, name)
+  local found = core.querytype(self.__cobj, name)
   if not found then
-    found = core.querytype(self.__cobj, name)
-    if not found then
-      error("type not found", 0)
-    end
-    self.__types[name] = found
+    error("type not found", 0)
   end
+  self.__types[name] = found
   return found
 end
 
@@ -108,7 +108,7 @@ end
 ---@param value table
 ---@return string
 function sproto:encode(name, value)
-  return encode(type_of(self, name), value)
+  return encode(self.__types[name] or find_type(self, name), value)
 end
 
 --- The structure in bytes, and how many of them it takes.
@@ -116,7 +116,7 @@ end
 ---@param ... string|lightuserdata|integer a string, or a pointer and its size
 ---@return table, integer
 function sproto:decode(name, ...)
-  return decode(type_of(self, name), ...)
+  return decode(self.__types[name] or find_type(self, name), ...)
 end
 
 --- The bytes of a structure, packed.
@@ -124,7 +124,7 @@ end
 ---@param value table
 ---@return string
 function sproto:pencode(name, value)
-  return pack(encode(type_of(self, name), value))
+  return frame(nil, nil, self.__types[name] or find_type(self, name), value)
 end
 
 --- The structure in packed bytes.
@@ -132,7 +132,7 @@ end
 ---@param ... string|lightuserdata|integer a string, or a pointer and its size
 ---@return table, integer
 function sproto:pdecode(name, ...)
-  return decode(type_of(self, name), unpack(...))
+  return decode(self.__types[name] or find_type(self, name), unpack(...))
 end
 
 ---@param key string|integer
@@ -182,7 +182,7 @@ end
 ---@return table?
 function sproto:default(name, part)
   if part == nil then
-    return core.default(type_of(self, name))
+    return core.default(self.__types[name] or find_type(self, name))
   end
   local protocol = protocol_of(self, name)
   local wanted
@@ -212,19 +212,11 @@ end
 -- The one header that is in use at a time: nothing that may call back runs while it is.
 local header = {}
 
-local function header_of(package, tag, session, ud)
-  header.type, header.session, header.ud = tag, session, ud
-  return encode(package, header)
-end
-
 --- A function that makes the response to a request.
 local function responder(package, response, session)
   return function(value, ud)
-    local head = header_of(package, nil, session, ud)
-    if response then
-      return pack(head .. encode(response, value))
-    end
-    return pack(head)
+    header.type, header.session, header.ud = nil, session, ud
+    return frame(package, header, response, value)
   end
 end
 
@@ -238,11 +230,11 @@ function host:dispatch(...)
   header.type, header.session, header.ud = nil, nil, nil
   local _, size = decode(self.__package, bytes, header)
   local tag, session, ud = header.type, header.session, header.ud
-  local content = bytes:sub(size + 1)
   if tag then
-    local protocol = protocol_of(self.__proto, tag)
+    local proto = self.__proto
+    local protocol = proto.__protocols[tag] or protocol_of(proto, tag)
     local request = protocol.request
-    local value = request and decode(request, content) or nil
+    local value = request and decode_from(request, bytes, size) or nil
     local response = session and responder(self.__package, protocol.response, session) or nil
     return "REQUEST", protocol.name, value, response, ud
   end
@@ -257,7 +249,7 @@ function host:dispatch(...)
   if response == true then
     return "RESPONSE", session, nil, ud
   end
-  return "RESPONSE", session, (decode(response, content)), ud
+  return "RESPONSE", session, (decode_from(response, bytes, size)), ud
 end
 
 --- A function that makes requests to the other side, whose protocols are those of `sp`:
@@ -265,17 +257,14 @@ end
 ---@param sp sproto
 ---@return fun(name: string, value?: table, session?: integer, ud?: any): string
 function host:attach(sp)
-  local package, sessions = self.__package, self.__session
+  local package, sessions, protocols = self.__package, self.__session, sp.__protocols
   return function(name, value, session, ud)
-    local protocol = protocol_of(sp, name)
-    local head = header_of(package, protocol.tag, session, ud)
+    local protocol = protocols[name] or protocol_of(sp, name)
     if session then
       sessions[session] = protocol.response or true
     end
-    if protocol.request then
-      return pack(head .. encode(protocol.request, value))
-    end
-    return pack(head)
+    header.type, header.session, header.ud = protocol.tag, session, ud
+    return frame(package, header, protocol.request, value)
   end
 end
 

@@ -59,6 +59,10 @@ function network.sender(node) end
 ---@return table<string, integer>
 function network.senders() end
 
+--- Whether this service finds out where nodes are: links that do not know send it `find`, name.
+---@param on boolean
+function network.set_finder(on) end
+
 --- Says where a node is; false says that it is down.
 ---@param name string
 ---@param address string|false

@@ -5,8 +5,9 @@
 local core = {}
 
 --- Says how many services will close a package. Raises when that has been said before.
----@param message lightuserdata of `pack`
+---@param message lightuserdata of `pack`, freed
 ---@param references integer
+---@return lightuserdata package
 function core.bind(message, references) end
 
 --- Lets go of a package. Raises when it is none.
@@ -51,13 +52,13 @@ function core.packremote(message, size) end
 ---@return integer size
 function core.publication(channel, publisher, message, size) end
 
---- A copy of a package's bytes.
----@param message lightuserdata of `pack`
+--- The bytes of a package, which ends.
+---@param message lightuserdata of `pack`, freed
 ---@return lightuserdata bytes
 ---@return integer size
 function core.remote(message) end
 
---- The package that a message names, and a copy of its bytes.
+--- The package that a message names, and its bytes, which are there until it is closed.
 ---@param message lightuserdata
 ---@param size integer
 ---@return lightuserdata package

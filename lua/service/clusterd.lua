@@ -1,8 +1,9 @@
 --- Service `clusterd`: where other nodes are, and which services they may call by name.
 ---
---- Invariant: what the cluster file says last is what holds, for the names it says; a file that
---- cannot be read changes nothing.
---- Not here: connections and calls (native, `skynet.cluster.network`).
+--- Invariant: what the cluster file or a table says last is what holds, for the names it says; a file
+--- that cannot be read changes nothing.
+--- Not here: connections and calls (native, `skynet.cluster.network`), names that are in Redis
+--- (skynet/internal/discovery.lua).
 
 local skynet = require "skynet"
 local network = require "skynet.cluster.network"
@@ -11,7 +12,13 @@ local internal = require "skynet.internal"
 --- Time between two looks at the cluster file, in centiseconds.
 local WATCH = 100
 
+--- Where a node listens that finds the others through Redis, unless the config says.
+local ANYWHERE = "0.0.0.0:0"
+
 local file = skynet.getenv "cluster"
+
+---@type skynet.internal.discovery? instead of a file
+local discovery
 
 ---@type table<string, string|false>
 local addresses = {}
@@ -84,6 +91,22 @@ local function watch()
   end
 end
 
+--- Takes what Redis says about a node that no table has named.
+local function found(name, address)
+  if addresses[name] ~= nil then
+    return
+  end
+  if address == nil and options.nowaiting then
+    address = false
+  end
+  if address ~= nil then
+    local ok, why = pcall(network.set_node, name, address)
+    if not ok then
+      skynet.error(why)
+    end
+  end
+end
+
 local commands = {}
 
 function commands.reload(_, entries)
@@ -91,9 +114,14 @@ function commands.reload(_, entries)
 end
 
 function commands.listen(_, address, port, maxclient)
+  local name
   if port == nil then
-    local name = address
-    address = assert(addresses[name], name .. " is down")
+    name = address
+    address = addresses[name]
+    if address == nil and discovery then
+      address = skynet.getenv "cluster_listen" or ANYWHERE
+    end
+    assert(address, name .. " is down")
   else
     address = (tostring(address):find ":" and "[%s]:%d" or "%s:%d"):format(address, port)
   end
@@ -101,11 +129,22 @@ function commands.listen(_, address, port, maxclient)
   if not host then
     error(bound, 0)
   end
+  if discovery and name then
+    discovery:announce(name, host, bound)
+  end
   return host, bound
+end
+
+--- A link has requests for a node and does not know where it is.
+function commands.find(_, node)
+  found(node, discovery:find(node))
 end
 
 function commands.sender(_, node)
   local address = addresses[node]
+  if address == nil and discovery then
+    address = discovery:find(node)
+  end
   if address == false or address == nil and options.nowaiting then
     error(("cluster node [%s] is %s."):format(node, address == false and "down" or "absent"))
   end
@@ -147,6 +186,15 @@ function commands.queryname(_, name)
 end
 
 skynet.start(function()
+  if file and file:find "^rediss?://" then
+    discovery = require("skynet.internal.discovery").new(file, skynet.getenv "cluster_announce", found)
+    file = nil
+    network.set_finder(true)
+    skynet.fork(discovery.run, discovery)
+    skynet.on_stop(function()
+      discovery:leave()
+    end)
+  end
   reload()
   skynet.dispatch("lua", function(_, source, command, ...)
     local run = assert(commands[command], command)

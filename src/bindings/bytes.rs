@@ -8,12 +8,17 @@ use std::fmt;
 
 use mlua::ffi;
 
+use crate::vm::layout::Peek;
 use crate::vm::native::{Call, NativeResult, Outcome, Raise};
 
 /// The bytes of a string argument; a number counts as its text. They are for the native's own
 /// frame: the string stays on the stack until it ends.
+#[inline]
 pub(super) fn argument<'a>(call: &mut Call, index: c_int) -> Result<&'a [u8], Raise> {
-    let bytes: *const [u8] = call.check_string(index)?;
+    let bytes: *const [u8] = match call.peek(index) {
+        Peek::String(bytes) => bytes,
+        _ => call.check_string(index)?,
+    };
     // SAFETY: arguments stay on the stack until the native ends, and nobody keeps it longer.
     Ok(unsafe { &*bytes })
 }

@@ -36,6 +36,7 @@ const FUNCTIONS: &[Entry] = natives![
     c"send" => send_remote,
     c"sender" => sender,
     c"senders" => senders,
+    c"set_finder" => set_finder,
     c"set_node" => set_node,
     c"set_nowaiting" => set_nowaiting,
     c"unregister" => unregister,
@@ -275,6 +276,14 @@ fn set_node(call: &mut Call) -> NativeResult {
     let node = node_name(call, 1)?;
     let vm = call.vm();
     vm.shared.cluster.set_target(&vm.node, &node, target);
+    NOTHING
+}
+
+/// `set_finder(on)`: whether this service finds out where nodes are.
+fn set_finder(call: &mut Call) -> NativeResult {
+    let on = call.boolean(1);
+    let vm = call.vm();
+    vm.shared.cluster.set_finder(on.then(|| vm.handle()));
     NOTHING
 }
 

@@ -7,7 +7,6 @@ use std::convert::Infallible;
 use std::ffi::{CStr, c_int};
 
 use mlua::ffi;
-use ring::rand::{SecureRandom as _, SystemRandom};
 
 use super::bytes::{answer, argument, fail, integer_or, module, produce};
 use crate::codec::crypt::des::{Key, Padding};
@@ -145,13 +144,10 @@ fn xor_str(call: &mut Call) -> NativeResult {
 
 /// `randomkey()`: eight bytes that nobody can guess and that are not all zero.
 fn random_key(call: &mut Call) -> NativeResult {
-    let mut key = [0; 8];
-    while key == [0; 8] {
-        if SystemRandom::new().fill(&mut key).is_err() {
-            return Err(fail(call, format_args!("randomkey: the system gives no random bytes")));
-        }
+    match call.vm().shared.identifiers.random_key() {
+        Some(key) => answer(call, &key),
+        None => Err(fail(call, format_args!("randomkey: the system gives no random bytes"))),
     }
-    answer(call, &key)
 }
 
 /// `hashkey(text)`.

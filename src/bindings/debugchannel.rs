@@ -153,7 +153,7 @@ fn write(call: &mut Call) -> NativeResult {
     call.answer_boolean(written)
 }
 
-/// `channel:read([milliseconds])`: the next line; nil when there is none, or none comes in time.
+/// `channel:read([milliseconds])`: the next line; nothing when there is none, or none comes in time.
 /// **Yields** when it waits.
 fn read(call: &mut Call) -> NativeResult {
     let wait = if call.is_none_or_nil(2) { 0 } else { call.check_integer(2)? };
@@ -172,7 +172,7 @@ fn take(call: &mut Call, wait: i64) -> NativeResult {
         return Ok(Outcome::Values(1));
     }
     if wait <= 0 {
-        return call.answer_nil();
+        return NOTHING;
     }
     check_yieldable(call)?;
     let session = bare_timer(call, 1)?;

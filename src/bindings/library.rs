@@ -36,6 +36,7 @@ const NATIVE: &[(&str, ffi::lua_CFunction)] = &[
     ("skynet.multicast.core", super::multicast::open),
     ("skynet.netpack", super::netpack::open),
     ("skynet.profile", super::profile::open),
+    ("skynet.redis.cluster", super::redis::cluster::open),
     ("skynet.datasheet.core", super::shared::sheet::open),
     ("skynet.shared", super::shared::open),
     ("skynet.sharedata.core", super::shared::core::open),
@@ -46,7 +47,7 @@ const NATIVE: &[(&str, ffi::lua_CFunction)] = &[
     ("skynet.require", super::require::open),
     ("skynet.socket", super::socket::open),
     ("skynet.socketdriver", super::socket::driver::open),
-    ("skynet.sproto", super::sproto::open_compiler),
+    ("skynet.sproto", super::sproto::open_internal),
     ("skynet.websocket", super::websocket::open),
     ("sproto.core", super::sproto::open),
 ];

@@ -187,14 +187,23 @@ fn pack_remote(call: &mut Call) -> NativeResult {
     add_package(call)
 }
 
-/// `bind(message, references)`: how many services will close the package.
+/// `bind(message, references)`: how many services will close the package, which is returned. The
+/// message is freed: those services get copies of its text.
 fn bind(call: &mut Call) -> NativeResult {
     let number = named(call, 1)?;
     let references = call.check_integer(2)?;
-    match call.vm().shared.packages.bind(number, references) {
-        Ok(()) => NOTHING,
-        Err(why) => Err(refused(call, why, number)),
+    if let Err(why) = call.vm().shared.packages.bind(number, references) {
+        return Err(refused(call, why, number));
     }
+    let message = call.pointer(1);
+    drop(call.vm().take_block(message));
+    push_package(call, number);
+    Ok(Outcome::Values(1))
+}
+
+fn push_package(call: &mut Call, number: usize) {
+    // SAFETY: a native has free slots; a light userdata allocates nothing.
+    unsafe { ffi::lua_pushlightuserdata(call.state(), ptr::without_provenance_mut(number)) };
 }
 
 /// A copy of a package's bytes as a block of this service.
@@ -207,18 +216,29 @@ fn push_bytes_of(call: &mut Call, number: usize) -> NativeResult {
     push_owned(call, payload)
 }
 
-/// `remote(message)`: bytes and size of the package, for another node.
+/// `remote(message)`: bytes and size of the package, for another node. Message and package end.
 fn remote(call: &mut Call) -> NativeResult {
     let number = named(call, 1)?;
-    push_bytes_of(call, number)
+    let outcome = push_bytes_of(call, number)?;
+    let message = call.pointer(1);
+    let vm = call.vm();
+    drop(vm.take_block(message));
+    // Nobody has been told of it, so there is nothing to count.
+    let _ = vm.shared.packages.bind(number, 0);
+    Ok(outcome)
 }
 
-/// `unpack(message, size)`: the package, its bytes and their size.
+/// `unpack(message, size)`: the package, its bytes and their size. The bytes are there until the
+/// package is closed.
 fn unpack(call: &mut Call) -> NativeResult {
     let number = named(call, 1)?;
-    // SAFETY: a light userdata allocates nothing.
-    unsafe { ffi::lua_pushlightuserdata(call.state(), ptr::without_provenance_mut(number)) };
+    push_package(call, number);
     push_bytes_of(call, number)?;
+    let bytes = call.pointer(-2);
+    let vm = call.vm();
+    if let Some(before) = vm.unpacked.insert(number, bytes as usize) {
+        drop(vm.take_block(ptr::without_provenance_mut(before)));
+    }
     Ok(Outcome::Values(3))
 }
 
@@ -226,7 +246,11 @@ fn unpack(call: &mut Call) -> NativeResult {
 fn close(call: &mut Call) -> NativeResult {
     call.check_type(1, ffi::LUA_TLIGHTUSERDATA)?;
     let number = call.pointer(1) as usize;
-    match call.vm().shared.packages.close(number) {
+    let vm = call.vm();
+    if let Some(bytes) = vm.unpacked.remove(&number) {
+        drop(vm.take_block(ptr::without_provenance_mut(bytes)));
+    }
+    match vm.shared.packages.close(number) {
         Ok(()) => NOTHING,
         Err(why) => Err(refused(call, why, number)),
     }

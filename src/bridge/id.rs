@@ -24,7 +24,7 @@ impl Ids {
         prefix.push(b'-');
         // Exact also where numbers are floats: below 2^53 until the year 2242.
         let session =
-            (seconds << COUNTER_BITS) + (random & ((1 << COUNTER_BITS) - 1)) & ((1 << 53) - 1);
+            ((seconds << COUNTER_BITS) + (random & ((1 << COUNTER_BITS) - 1))) & ((1 << 53) - 1);
         Self { prefix, transfers: 0, session }
     }
 

@@ -8,6 +8,7 @@
 //! Invariant: a peer cannot make this node keep more than a bounded number of bytes: what it has
 //! begun and not finished, and what it does not read, is limited, and then the connection ends.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -25,6 +26,7 @@ use crate::codec::cluster::{
 };
 use crate::codec::seri;
 use crate::kernel::clock::CENTISECOND;
+use crate::kernel::registry::GLOBAL_NAME;
 use crate::kernel::{
     Actor, Handle, Inbox, Kind, Launch, Message, Node, Payload, SendError, Service, Session,
 };
@@ -139,23 +141,28 @@ impl Agent {
     }
 
     /// Whom a request is for.
-    fn find(&self, to: Address<'_>) -> Result<Handle, String> {
+    fn find<'a>(&self, to: Address<'a>) -> Result<Target<'a>, String> {
         match to {
             Address::Handle(number) => {
                 let handle = Handle::new(number).ok_or_else(|| "Invalid address 0".to_owned())?;
                 self.check_allowed_handle(handle)?;
-                Ok(handle)
+                Ok(Target::Service(handle))
             }
             Address::Name(name) => {
                 let shown = String::from_utf8_lossy(name);
                 self.check_allowed(name)?;
                 if let Some(name) = name.strip_prefix(b"@") {
                     let found = self.cluster.registered(name);
-                    return found.ok_or_else(|| format!("Invalid name {shown}"));
+                    let found = found.ok_or_else(|| format!("Invalid name {shown}"))?;
+                    return Ok(Target::Service(found));
                 }
-                let local = name.strip_prefix(b".").unwrap_or(name);
-                let found = self.node.registry.find_name(local).or_else(|| Handle::parse(name));
-                found.ok_or_else(|| format!("call to invalid address {shown}"))
+                let found = match name.strip_prefix(b".") {
+                    Some(local) => self.node.registry.find_name(local),
+                    None if name.starts_with(b":") => Handle::parse(name),
+                    None => return Ok(Target::Global(&name[..name.len().min(GLOBAL_NAME)])),
+                };
+                let found = found.ok_or_else(|| format!("call to invalid address {shown}"))?;
+                Ok(Target::Service(found))
             }
         }
     }
@@ -188,23 +195,27 @@ impl Agent {
         let Ok(number) = i32::try_from(session) else {
             return self.refuse(session, &format!("Invalid session {session}"));
         };
-        let handle = match self.find(to) {
-            Ok(handle) => handle,
+        let target = match self.find(to) {
+            Ok(target) => target,
             Err(why) => return self.refuse(session, &why),
+        };
+        let send = |message| match target {
+            Target::Service(handle) => self.node.send_to(handle, message),
+            Target::Global(name) => self.node.send_to_global(name, message),
         };
         let source = Some(self.service.handle);
         let message = |session, kind, payload| Message { source, session, kind, payload };
         if let Some(tag) = tag {
             let tag = Payload::copy_of(&tag);
-            let _ = self.node.send_to(handle, message(Session::NONE, Kind::TRACE, tag));
+            let _ = send(message(Session::NONE, Kind::TRACE, tag));
         }
-        match self.node.send_to(handle, message(Session(number), Kind::LUA, body)) {
+        match send(message(Session(number), Kind::LUA, body)) {
             Ok(()) => {}
             Err(SendError::NoService) => {
-                self.refuse(session, &format!("call to invalid address {handle}"));
+                self.refuse(session, &format!("call to invalid address {target}"));
             }
             Err(SendError::Full) => {
-                self.refuse(session, &format!("mailbox of {handle} is full"));
+                self.refuse(session, &format!("mailbox of {target} is full"));
             }
         }
     }
@@ -225,6 +236,23 @@ impl Agent {
                 self.write(&frame);
             }
             Some(_) => {}
+        }
+    }
+}
+
+/// Whom a request is for.
+#[derive(Clone, Copy)]
+enum Target<'a> {
+    Service(Handle),
+    /// A name of all nodes; the request waits for it if need be.
+    Global(&'a [u8]),
+}
+
+impl fmt::Display for Target<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Service(handle) => handle.fmt(formatter),
+            Self::Global(name) => String::from_utf8_lossy(name).fmt(formatter),
         }
     }
 }

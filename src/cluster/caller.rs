@@ -180,6 +180,9 @@ impl LinkActor {
                 }
             }
             Some(Target::Down) => self.give_up("down"),
+            None if self.cluster.ask_finder(&self.node, self.link.service().handle, name) => {
+                self.state = State::Unresolved;
+            }
             None if self.cluster.is_nowaiting() => self.give_up("absent"),
             None => {
                 self.log(&format!("Waiting for cluster node [{name}]"));

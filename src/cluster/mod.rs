@@ -27,12 +27,13 @@ mod settings;
 mod waiting;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use thiserror::Error;
 
-use crate::kernel::{Handle, Node, Service};
+use crate::codec::seri;
+use crate::kernel::{Handle, Kind, Message, Node, Payload, Service, Session};
 use crate::net::Io;
 use link::Link;
 use nodes::Names;
@@ -70,6 +71,8 @@ pub struct Cluster {
     names: RwLock<Names>,
     /// Nodes without an address are refused instead of waited for.
     nowaiting: AtomicBool,
+    /// The service that finds out where nodes are, zero without one.
+    finder: AtomicU32,
     /// Connections of peers.
     agents: AtomicUsize,
 }
@@ -85,6 +88,7 @@ impl Cluster {
             proxies: Mutex::default(),
             names: RwLock::default(),
             nowaiting: AtomicBool::new(false),
+            finder: AtomicU32::new(0),
             agents: AtomicUsize::new(0),
         })
     }
@@ -107,6 +111,24 @@ impl Cluster {
 
     fn is_nowaiting(&self) -> bool {
         self.nowaiting.load(Ordering::SeqCst)
+    }
+
+    /// Says which service finds out where nodes are, if any. It gets a request `find` with the name
+    /// from each link that does not know, and says it by `set_target`.
+    pub fn set_finder(&self, finder: Option<Handle>) {
+        self.finder.store(finder.map_or(0, Handle::number), Ordering::SeqCst);
+    }
+
+    /// Asks that service where `node` is; false when there is none.
+    fn ask_finder(&self, local: &Node, from: Handle, node: &str) -> bool {
+        let Some(finder) = Handle::new(self.finder.load(Ordering::SeqCst)) else { return false };
+        let mut packed = Vec::new();
+        // Names come from strings of scripts, which are shorter than what can be packed.
+        let _ = seri::put_string(&mut packed, b"find");
+        let _ = seri::put_string(&mut packed, node.as_bytes());
+        let payload = Payload::from_vec(packed);
+        let ask = Message { source: Some(from), session: Session::NONE, kind: Kind::LUA, payload };
+        local.send_to(finder, ask).is_ok()
     }
 
     /// Where a node is; `None` when nobody has said.

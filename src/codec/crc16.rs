@@ -5,15 +5,15 @@ const POLYNOMIAL: u16 = 0x1021;
 
 const TABLE: [u16; 256] = {
     let mut table = [0; 256];
-    let mut index = 0;
+    let mut index: u16 = 0;
     while index < 256 {
-        let mut sum = (index as u16) << 8;
+        let mut sum = index << 8;
         let mut bit = 0;
         while bit < 8 {
             sum = if sum & 0x8000 == 0 { sum << 1 } else { (sum << 1) ^ POLYNOMIAL };
             bit += 1;
         }
-        table[index] = sum;
+        table[index as usize] = sum;
         index += 1;
     }
     table

@@ -5,6 +5,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::discovery;
 use super::error::ConfigError;
 use super::link_security::{ClusterSecret, ClusterTls};
 use super::settings::Reader;
@@ -53,6 +54,7 @@ impl ClusterKeys {
         if allow.iter().flatten().any(|name| !name.starts_with(['@', '.'])) {
             return Err(reader.refuse("cluster_allow", "names such as \"@db .login\""));
         }
+        discovery::check(reader)?;
         Ok(Self {
             dead_after: reader.seconds("cluster_dead_after", &DEAD_AFTER)?,
             connect_limit: reader.seconds("cluster_connect_timeout", &CONNECT)?,

@@ -6,10 +6,12 @@
 
 mod assignment;
 mod cluster;
+mod discovery;
 mod error;
 mod evaluate;
 mod keys;
 mod link_security;
+mod redis;
 mod settings;
 mod suggest;
 mod text;
@@ -24,6 +26,7 @@ pub use self::cluster::ClusterKeys;
 pub use self::error::{ConfigError, Place};
 use self::keys::DefaultValue;
 pub use self::link_security::{ClusterSecret, ClusterTls};
+pub use self::redis::RedisKeys;
 pub use self::settings::{SearchPath, Settings};
 pub use self::websocket::WebSocketKeys;
 

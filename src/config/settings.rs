@@ -13,6 +13,7 @@ use super::assignment::{Assignment, Assignments, Kind};
 use super::cluster::ClusterKeys;
 use super::error::{ConfigError, Place};
 use super::keys::{self, DefaultValue};
+use super::redis::RedisKeys;
 use super::websocket::WebSocketKeys;
 
 /// Worker threads that a node may have; skynet's own limits.
@@ -88,6 +89,8 @@ pub struct Settings {
     pub cluster: Option<PathBuf>,
     /// More about the cluster.
     pub cluster_keys: ClusterKeys,
+    /// The embedded store, if one is wanted.
+    pub redis_keys: Option<RedisKeys>,
     /// WebSocket connections.
     pub websocket_keys: WebSocketKeys,
     /// Address at which this node serves as master.
@@ -161,6 +164,7 @@ impl Settings {
             logpath: reader.path("logpath"),
             cluster: reader.path("cluster"),
             cluster_keys: ClusterKeys::read(&reader)?,
+            redis_keys: RedisKeys::read(&reader)?,
             websocket_keys: WebSocketKeys::read(&reader)?,
             standalone: reader.text("standalone")?,
             master: reader.text("master")?,
@@ -333,6 +337,7 @@ mod tests {
             snax: None,
             logpath: None,
             cluster: None,
+            redis_keys: None,
             websocket_keys: WebSocketKeys {
                 frame: 256,
                 message: 256,

@@ -91,7 +91,9 @@ impl Node {
     /// # Errors
     /// When nobody has it, or the mailbox is at its limit.
     pub fn send_to(&self, handle: Handle, message: Message) -> Result<(), SendError> {
-        let service = self.registry.find(handle).ok_or(SendError::NoService)?;
+        let Some(service) = self.registry.find(handle) else {
+            return self.send_away(handle, message);
+        };
         if message.kind != Kind::RESPONSE && message.kind != Kind::ERROR && self.is_full(&service) {
             return Err(SendError::Full);
         }
@@ -105,7 +107,12 @@ impl Node {
     pub fn send_to_global(&self, name: &[u8], message: Message) -> Result<(), SendError> {
         match self.registry.route_global(name, message) {
             Routed::Owner(owner, message) => self.send_to(owner, message),
-            Routed::Waiting => Ok(()),
+            Routed::Waiting { first } => {
+                if first {
+                    self.want_name(name);
+                }
+                Ok(())
+            }
             Routed::Full(_) => Err(SendError::Full),
         }
     }

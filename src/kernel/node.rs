@@ -3,12 +3,13 @@
 //! Invariant: the number of live services is exact, and the node ends when it reaches zero. The
 //! log service ends last, so nobody's last words are lost.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use super::ended::Ended;
 use super::handle::Handle;
 use super::message::{Kind, Message, Payload, Session};
 use super::registry::Registry;
+use super::remote::Remote;
 use super::scheduler::Scheduler;
 use super::service::{Actor, Service};
 use super::stamp::Stamps;
@@ -94,10 +96,13 @@ pub struct Node {
     pub(super) bootstrap: AtomicU32,
     pub(super) start_failed: AtomicBool,
     pub(super) savers: Savers,
+    pub(super) remote: OnceLock<Arc<dyn Remote>>,
     pub(super) ended_services: Mutex<Ended>,
     pub(super) ended: Mutex<bool>,
     pub(super) end: Condvar,
     pub(super) threads: Mutex<Vec<JoinHandle<()>>>,
+    /// What ends with the node.
+    kept: Mutex<Vec<Box<dyn Any + Send>>>,
 }
 
 /// The part of the options that stays with the node.
@@ -142,12 +147,19 @@ impl Node {
             bootstrap: AtomicU32::new(0),
             start_failed: AtomicBool::new(false),
             savers: Savers::default(),
+            remote: OnceLock::new(),
             ended_services: Mutex::default(),
             ended: Mutex::new(false),
             end: Condvar::new(),
             closing: Mutex::default(),
             threads: Mutex::default(),
+            kept: Mutex::default(),
         })
+    }
+
+    /// Keeps something that services use, until the node is gone.
+    pub fn keep(&self, part: impl Send + 'static) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(part));
     }
 
     /// Starts the workers and the ticker.
@@ -343,6 +355,9 @@ impl Node {
     }
 
     fn finish(&self) {
+        if let Some(remote) = self.remote.get() {
+            remote.end();
+        }
         self.scheduler.stop();
         *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.end.notify_all();
@@ -450,6 +465,7 @@ impl Node {
             None => "timers".to_owned(),
             Some(handle) => match self.registry.find(handle) {
                 Some(service) => format!("{handle} {}", service.name),
+                None if self.is_remote(handle) => format!("{handle} of harbor {}", handle.harbor()),
                 None => match self.ended_name(handle) {
                     Some(name) => format!("{handle} {name} (ended)"),
                     None => format!("{handle} (no service)"),

@@ -14,6 +14,9 @@ use super::service::Service;
 
 /// Shards of the handle table; lookups by services on different workers then seldom meet.
 const SHARDS: usize = 16;
+/// Longest global name that counts; skynet cuts what is longer.
+pub const GLOBAL_NAME: usize = 16;
+
 /// Most messages kept for global names that nobody owns yet. A sender over it is told at once
 /// instead of filling the node's memory.
 pub const MAX_WAITING_FOR_NAME: usize = 65_536;
@@ -49,7 +52,10 @@ pub enum Routed {
     /// The name has an owner; here is the message again, to be sent there.
     Owner(Handle, Message),
     /// The message waits for the name.
-    Waiting,
+    Waiting {
+        /// None has waited for it before.
+        first: bool,
+    },
     /// Too many wait for it already; here is the message again.
     Full(Message),
 }
@@ -63,6 +69,11 @@ impl Registry {
             names: RwLock::default(),
             globals: Mutex::default(),
         }
+    }
+
+    /// The node's own harbor id.
+    pub const fn harbor(&self) -> u8 {
+        self.harbor
     }
 
     fn shard(&self, handle: Handle) -> &Shard {
@@ -161,6 +172,7 @@ impl Registry {
         let mut globals = self.globals.lock().unwrap_or_else(PoisonError::into_inner);
         let Globals { names, waiting, bytes } = &mut *globals;
         let full = *waiting >= MAX_WAITING_FOR_NAME || *bytes >= MAX_BYTES_WAITING_FOR_NAME;
+        let mut first = false;
         match names.get_mut(name) {
             Some(Global::Known(owner)) => return Routed::Owner(*owner, message),
             _ if full => return Routed::Full(message),
@@ -171,9 +183,10 @@ impl Registry {
             None => {
                 *bytes += message.payload.len();
                 names.insert(name.into(), Global::Awaited(vec![message]));
+                first = true;
             }
         }
         *waiting += 1;
-        Routed::Waiting
+        Routed::Waiting { first }
     }
 }

@@ -9,7 +9,6 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -344,15 +343,15 @@ impl State {
     }
 
     /// Takes out the calls that replies answer: their sessions, and where their replies are or what
-    /// they are.
-    fn take(&mut self, bytes: &[u8], ends: &[usize]) -> Result<Vec<(Session, Reply)>, Refused> {
+    /// they are. False when there are more replies than were asked for.
+    fn take(&mut self, bytes: &[u8], ends: &[usize]) -> (Vec<(Session, Reply)>, bool) {
         let mut answered = Vec::with_capacity(ends.len());
         let mut start = 0;
         for end in ends {
-            if self.waiting.len() <= self.unwritten {
-                return Err(Refused("protocol error: a reply that nothing asked for".to_owned()));
-            }
-            let Some(call) = self.waiting.front_mut() else { break };
+            let asked = self.waiting.len() > self.unwritten;
+            let Some(call) = self.waiting.front_mut().filter(|_| asked) else {
+                return (answered, false);
+            };
             call.replies -= 1;
             let reply = &bytes[start..*end];
             if call.replies > 0 {
@@ -373,7 +372,7 @@ impl State {
             }
             start = *end;
         }
-        Ok(answered)
+        (answered, true)
     }
 }
 
@@ -415,13 +414,14 @@ impl Client for Connection {
         bytes: Cow<'_, [u8]>,
         ends: &[usize],
     ) -> Result<(), Refused> {
-        let answered = {
+        let (answered, good) = {
             let mut state = self.lock();
             if state.attempt != attempt {
                 return Ok(());
             }
             state.take(&bytes, ends)
-        }?;
+        };
+        let judged = wire::judge(&self.settings, good, &bytes, ends);
         let mut bytes = bytes;
         for (session, reply) in answered {
             let reply = match reply {
@@ -432,7 +432,7 @@ impl Client for Connection {
             };
             deliver(&self.node, &self.service, session, reply);
         }
-        Ok(())
+        judged
     }
 
     fn on_written(&self, left: usize) {
@@ -477,16 +477,14 @@ impl Client for Connection {
         self.connect(again);
     }
 
-    fn watch_time(&self) -> impl Future<Output = ()> + Send {
-        async {
-            if self.settings.command_limit.is_none() {
-                return std::future::pending().await;
-            }
-            loop {
-                match self.fail_late(Instant::now()) {
-                    Some(next) => sleep_until(next).await,
-                    None => self.limited.notified().await,
-                }
+    async fn watch_time(&self) {
+        if self.settings.command_limit.is_none() {
+            return std::future::pending().await;
+        }
+        loop {
+            match self.fail_late(Instant::now()) {
+                Some(next) => sleep_until(next).await,
+                None => self.limited.notified().await,
             }
         }
     }

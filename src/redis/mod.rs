@@ -2,7 +2,8 @@
 //!
 //! A `Connection` is what `redis.connect` makes, a `Watch` what `redis.watch` makes. Both write from
 //! the thread of their service; replies are cut from the stream by the task of the connection, which
-//! gives each to whoever waits. `wire.rs` is what they have in common.
+//! gives each to whoever waits. `wire.rs` is what they have in common. Where the server is may have to
+//! be found out before each attempt to connect (`find.rs`, `sentinel.rs`).
 //!
 //! Invariant: every call that was taken up is answered once, by the server's reply or by an error
 //! that says why there is none.
@@ -11,7 +12,9 @@
 pub mod answer;
 mod channel;
 pub mod connection;
+pub mod find;
 mod overload;
+pub mod sentinel;
 pub mod settings;
 pub mod watch;
 mod wire;

@@ -2,12 +2,14 @@
 //!
 //! Invariant: the texts made here never hold a password.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::redis::{ConnectionAddr, ConnectionInfo};
 
+use super::find::Found;
 use crate::codec::resp::command::put_command;
 use crate::net::Address;
 use crate::net::socket::Allows;
@@ -26,6 +28,8 @@ pub enum Place {
     Tcp(Address),
     /// A socket in the file system.
     Unix(PathBuf),
+    /// Where it is found to be.
+    Found(Found),
 }
 
 /// Who this side is, and which database it uses.
@@ -54,7 +58,8 @@ pub struct Settings {
     pub place: Place,
     /// Who.
     pub login: Login,
-    /// Through TLS, to whoever has a certificate for this name.
+    /// Through TLS, to whoever has a certificate for this name; without one, for the host that is
+    /// found.
     pub tls: Option<(Arc<ClientSettings>, String)>,
     /// Time for the connection to come up, with TLS and AUTH.
     pub connect_limit: Duration,
@@ -74,15 +79,23 @@ impl Place {
         match self {
             Self::Tcp(address) => address.to_string(),
             Self::Unix(path) => path.display().to_string(),
+            Self::Found(found) => found.0.name(),
         }
     }
 
     /// The path of a socket in the file system.
     pub fn path(&self) -> Option<&Path> {
         match self {
-            Self::Tcp(_) => None,
+            Self::Tcp(_) | Self::Found(_) => None,
             Self::Unix(path) => Some(path),
         }
+    }
+}
+
+// Not derived: a password is not for logs.
+impl fmt::Debug for Login {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "AUTH of {} parts, database {:?}", self.auth.len(), self.db)
     }
 }
 
@@ -112,9 +125,11 @@ impl Url {
     /// # Errors
     /// What is wrong with it, without the address itself, which may hold a password.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let info: ConnectionInfo = text
-            .parse()
-            .map_err(|error: ::redis::RedisError| error.to_string().to_ascii_lowercase())?;
+        let info: ConnectionInfo = text.parse().map_err(|error: ::redis::RedisError| {
+            // The kind of error behind it says nothing more.
+            let text = error.to_string();
+            text.split(" - ").next().unwrap_or(&text).to_ascii_lowercase()
+        })?;
         let tcp = |host: &str, port: u16| Place::Tcp(Address { host: host.into(), port });
         let (place, tls) = match info.addr() {
             ConnectionAddr::Tcp(host, port) => (tcp(host, *port), None),

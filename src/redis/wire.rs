@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::channel::Channel;
 use super::settings::{Place, Settings};
-use crate::codec::resp::reply::{Item, Reader};
+use crate::codec::resp::reply::{Item, Malformed, Reader};
 use crate::codec::resp::split::Splitter;
 use crate::net::socket::{OpenError, dial, text_of};
 use crate::net::tcp::Options;
@@ -77,10 +77,19 @@ pub(super) async fn run<C: Client>(client: Arc<C>, attempt: u64) {
 async fn carry<C: Client>(client: &Arc<C>, attempt: u64) -> (bool, String) {
     let settings = client.settings();
     let limit = settings.connect_limit;
+    let found = match &settings.place {
+        // It has a limit of its own.
+        Place::Found(found) => match found.0.find().await {
+            Ok(address) => Some(Place::Tcp(address)),
+            Err(why) => return (false, why),
+        },
+        Place::Tcp(_) | Place::Unix(_) => None,
+    };
+    let place = found.as_ref().unwrap_or(&settings.place);
     let deadline = Instant::now() + limit;
     let session = match &settings.tls {
         None => None,
-        Some((tls, host)) => match Session::client(host, tls) {
+        Some((tls, name)) => match Session::client(&certified(name, place), tls) {
             Ok(session) => Some(Arc::new(session)),
             Err(why) => return (false, why),
         },
@@ -96,7 +105,7 @@ async fn carry<C: Client>(client: &Arc<C>, attempt: u64) -> (bool, String) {
         plain: Vec::new(),
         fate: Arc::clone(&fate),
     };
-    let opened = timeout_at(deadline, open(settings, wire)).await;
+    let opened = timeout_at(deadline, open(settings, place, wire)).await;
     let (stream, task) = match opened {
         Ok(Ok(opened)) => opened,
         Ok(Err(why)) => return (false, why),
@@ -134,12 +143,22 @@ impl Fate {
 
 type Task = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// The name for which the certificate of a server has to be.
+fn certified(name: &str, place: &Place) -> String {
+    match place {
+        Place::Tcp(address) if name.is_empty() => address.host.to_string(),
+        _ => name.to_owned(),
+    }
+}
+
 async fn open<C: Client>(
     settings: &Settings,
+    place: &Place,
     wire: Wire<C>,
 ) -> Result<(Arc<Stream>, Task), String> {
     let system = |error: io::Error| text_of(&error);
-    match &settings.place {
+    match place {
+        Place::Found(_) => Err("the server was not found yet".to_owned()),
         Place::Tcp(address) => {
             let dialed = dial(&address.host, address.port, &settings.allows).await;
             let socket = dialed.map_err(|error| match error {
@@ -199,10 +218,39 @@ impl<C: Client> Wire<C> {
             said = take(&**client, *attempt, hello, bytes, ends);
         });
         said?;
-        split.map_err(|malformed| format!("protocol error: {malformed}"))?;
+        split.map_err(|malformed| match malformed {
+            Malformed::TooLong(_) => format!(
+                "{malformed}, the limit is {} (config: redis_reply_limit, sandbox.toml: memory)",
+                client.settings().reply_limit
+            ),
+            malformed => format!("protocol error: {malformed}"),
+        })?;
         self.rise(stream);
         Ok(())
     }
+}
+
+/// Whether a connection goes on after replies that end at `ends`: somebody had `asked` for each, and
+/// none says that this is not the master that was wanted.
+pub(super) fn judge(
+    settings: &Settings,
+    asked: bool,
+    replies: &[u8],
+    ends: &[usize],
+) -> Result<(), Refused> {
+    if !asked {
+        return Err(Refused("protocol error: a reply that nothing asked for".to_owned()));
+    }
+    if let Place::Found(found) = &settings.place
+        && found.0.wants_master()
+    {
+        let starts = std::iter::once(&0).chain(ends);
+        let mut each = starts.zip(ends).map(|(start, end)| &replies[*start..*end]);
+        if each.any(|reply| reply.starts_with(b"-READONLY ")) {
+            return Err(Refused("the server is a replica now".to_owned()));
+        }
+    }
+    Ok(())
 }
 
 /// Takes replies: first those to the commands that the connection began with.

@@ -384,6 +384,13 @@ impl super::Vm {
         self.responses.requester_gone(peer);
     }
 
+    /// Every pending call to the global name `name` fails.
+    pub fn name_gone(&mut self, name: &[u8]) {
+        let pending = |session| self.sessions.get(session).is_some();
+        let sessions = self.calls_by_name.take(name, pending);
+        self.failures.extend(sessions);
+    }
+
     /// Answers every request that is still open with an error, as a service does that ends.
     pub fn fail_open_requests(&mut self) {
         let mut open: Vec<Request> =

@@ -83,6 +83,10 @@ struct StringHead {
     long_length: usize,
 }
 
+/// Where a call of a Lua function keeps its next instruction, and the size of one.
+const NEXT_INSTRUCTION: usize = 1;
+const INSTRUCTION: isize = 4;
+
 /// Second kind of a type: integers among the numbers, long ones among the strings.
 const VARIANT: c_int = 1 << 4;
 /// Mark of what the collector manages.
@@ -312,8 +316,9 @@ pub(super) unsafe fn wanted_results(state: *mut ffi::lua_State) -> c_int {
     unsafe { c_int::from((*(*state.cast::<State>()).call).results) }
 }
 
-/// Puts the function of a call back in its place that a hook has yielded from. Lua does so only when
-/// it is resumed, and until then takes whatever stands on top of the stack for the function.
+/// Makes a call that a hook has yielded from look as it did in the hook. Lua does so only when it is
+/// resumed: until then it takes whatever stands on top of the stack for the function, and the
+/// instruction before for the next one.
 ///
 /// # Safety
 /// A line hook of `state` has just yielded, and the layout is known.
@@ -322,9 +327,19 @@ pub(super) unsafe fn mend_stopped(state: *mut ffi::lua_State) {
     // SAFETY: the caller's promise; the yield has noted where the function is, in bytes from the
     // start of the stack.
     unsafe {
-        let function = (*layout).stack.cast::<u8>().offset((*(*layout).call).extra);
-        (*(*layout).call).function = function.cast();
+        let call = (*layout).call;
+        (*call).function = (*layout).stack.cast::<u8>().offset((*call).extra).cast();
+        (*call).union[NEXT_INSTRUCTION] += INSTRUCTION;
     }
+}
+
+/// Makes ready for its resume what `mend_stopped` has changed.
+///
+/// # Safety
+/// As for `mend_stopped`, which was called since `state` last ran.
+pub(super) unsafe fn unmend_stopped(state: *mut ffi::lua_State) {
+    // SAFETY: the caller's promise.
+    unsafe { (*(*state.cast::<State>()).call).union[NEXT_INSTRUCTION] -= INSTRUCTION };
 }
 
 /// Makes Lua call hooks where it would not.

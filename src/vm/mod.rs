@@ -45,7 +45,7 @@ use crate::shared::Held;
 use allocator::Allocator;
 use native::TextBuffer;
 use protocol::Protocols;
-use session::{Responses, Sessions, Trace};
+use session::{CallsByName, Responses, Sessions, Trace};
 use state::Shared;
 use thread::{ThreadId, Threads, Waiting};
 
@@ -153,6 +153,8 @@ pub struct Vm {
     pub sessions: Sessions,
     /// Answers taken over by `skynet.response`.
     pub responses: Responses,
+    /// Calls to global names.
+    pub calls_by_name: CallsByName,
     /// Message types it knows.
     pub protocols: Protocols,
     /// How it takes messages.
@@ -190,6 +192,8 @@ pub struct Vm {
     pub blocks: HashMap<usize, Payload>,
     /// Bytes in `blocks`; they count towards the memory limit.
     pub block_bytes: usize,
+    /// Those of them that belong to multicast packages, by the number of the package.
+    pub unpacked: HashMap<usize, usize>,
     /// A C module has been loaded, so pointers unknown to us are legitimate.
     pub trusts_pointers: bool,
     /// A coroutine that has just died, for the function that describes it.
@@ -299,6 +303,11 @@ impl Vm {
     ) -> Result<(), SendError> {
         let head = Head { source: Some(self.handle()), session, kind };
         let sent = if self.route(to).is_none() {
+            if self.node.is_remote(to) {
+                let Head { source, session, kind } = head;
+                let payload = self.take_packed(start);
+                return self.node.send_to(to, Message { source, session, kind, payload });
+            }
             Err(SendError::NoService)
         } else if let Some(service) = &self.routes[to.number() as usize % ROUTES] {
             if kind != Kind::RESPONSE && kind != Kind::ERROR && self.node.is_full(service) {

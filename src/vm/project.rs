@@ -2,7 +2,8 @@
 //!
 //! Invariant: a file that is part of a skynet tree never does, wherever the tree stands; and of the
 //! project's own only those do that such a project would find with skynet: modules under the short
-//! names of before skynet 1.2, and services that projects have changed copies of.
+//! names of before skynet 1.2 or under names that skynet does not have, and services that projects
+//! have changed copies of.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -30,6 +31,8 @@ const FORMER_NAMES: &[&str] = &[
     "socketdriver",
     "stm",
 ];
+/// Modules that skynet does not have, under names that a project may have given to its own.
+const PLAIN_NAMES: &[&str] = &["bridge"];
 /// Services that are launched by name and on which nothing of the node depends.
 const COPIED_SERVICES: &[&str] = &["console", "debug_console", "gate"];
 /// Stands in the folder of modules of every skynet tree, and in no other.
@@ -39,7 +42,8 @@ const OF_SERVICES: &str = "launcher.lua";
 
 /// True when `module` means the project's own file on the search path `path`.
 pub fn has_module(path: &[u8], module: &[u8]) -> bool {
-    FORMER_NAMES.iter().any(|name| name.as_bytes() == module) && is_own(path, module, OF_MODULES)
+    let mut names = FORMER_NAMES.iter().chain(PLAIN_NAMES);
+    names.any(|name| name.as_bytes() == module) && is_own(path, module, OF_MODULES)
 }
 
 /// True when `service` means the project's own file on the search path `path`.

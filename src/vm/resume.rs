@@ -87,6 +87,9 @@ impl VmPointer {
             let before = vm.current.replace(id);
             vm.wake = wake;
             vm.threads[id].waiting = Waiting::Nothing;
+            if std::mem::take(&mut vm.threads[id].stopped) {
+                layout::unmend_stopped(coroutine);
+            }
             // A suspended coroutine gets its values from its continuation; a new one has its
             // function and arguments on its stack.
             let arguments = if layout::status(coroutine) == ffi::LUA_YIELD {
@@ -111,6 +114,7 @@ impl VmPointer {
             vm.interrupted = false;
             if std::mem::take(&mut vm.stopped) && status == ffi::LUA_YIELD {
                 layout::mend_stopped(coroutine);
+                vm.threads[id].stopped = true;
             }
             let rest = match status {
                 ffi::LUA_YIELD if std::mem::take(&mut vm.suspended) => Rest::Suspended,

@@ -7,6 +7,7 @@
 //! number is never given twice.
 //! Not here: what is in a schema (`codec/sproto`).
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::c_int;
 use std::ptr::NonNull;
@@ -112,6 +113,12 @@ pub struct Known {
     charged: usize,
 }
 
+impl Known {
+    fn new(schema: Arc<Schema>, charged: usize) -> Box<Self> {
+        Box::new(Self { schema, names: NO_REFERENCE, users: 0, is_deleted: false, charged })
+    }
+}
+
 /// Schemas that a service has used.
 #[derive(Default)]
 pub struct Schemas(BTreeMap<usize, Box<Known>>);
@@ -121,27 +128,22 @@ impl Schemas {
     pub fn add(&mut self, shelf: &Shelf, schema: Schema, charged: usize) -> Handle {
         let schema = Arc::new(schema);
         let handle = shelf.add(&schema);
-        self.insert(handle, schema, charged);
+        self.0.insert(handle.number(), Known::new(schema, charged));
         handle
-    }
-
-    fn insert(&mut self, handle: Handle, schema: Arc<Schema>, charged: usize) {
-        let known = Known { schema, names: NO_REFERENCE, users: 0, is_deleted: false, charged };
-        self.0.insert(handle.number(), Box::new(known));
     }
 
     /// The schema behind a handle, also one of another service.
     #[inline]
     pub fn find(&mut self, shelf: &Shelf, handle: Handle) -> Option<&mut Known> {
-        let number = handle.number();
-        if !self.0.contains_key(&number) {
-            let schema = shelf.find(handle)?;
-            self.insert(handle, schema, 0);
-        }
-        self.0.get_mut(&number).filter(|known| !known.is_deleted).map(|known| &mut **known)
+        let known = match self.0.entry(handle.number()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(Known::new(shelf.find(handle)?, 0)),
+        };
+        if known.is_deleted { None } else { Some(known) }
     }
 
-    /// The same for a use during which Lua may run; it ends with `leave`.
+    /// The same for a use during which Lua may run; it ends with `leave`. The pointer is good until
+    /// then.
     #[inline]
     pub fn enter(&mut self, shelf: &Shelf, handle: Handle) -> Option<NonNull<Known>> {
         let known = self.find(shelf, handle)?;
@@ -150,7 +152,6 @@ impl Schemas {
     }
 
     /// Ends a use; what is then to be given back, as by `forget`.
-    #[inline]
     pub fn leave(&mut self, handle: Handle) -> Option<Forgotten> {
         let known = self.0.get_mut(&handle.number())?;
         known.users -= 1;

@@ -245,6 +245,38 @@ pub struct Trace {
 /// Reference that stands for "not set".
 pub const NO_REFERENCE: c_int = mlua::ffi::LUA_NOREF;
 
+/// Calls that went to a global name, whose service may be unknown.
+#[derive(Debug, Default)]
+pub struct CallsByName {
+    calls: Vec<(Session, Box<[u8]>)>,
+    /// How many there may be before those that are over are looked for.
+    room: usize,
+}
+
+impl CallsByName {
+    /// Keeps the name of a call.
+    pub fn note(&mut self, session: Session, name: Box<[u8]>, pending: impl Fn(Session) -> bool) {
+        if self.calls.len() >= self.room {
+            self.calls.retain(|(session, _)| pending(*session));
+            self.room = 2 * self.calls.len() + 16;
+        }
+        self.calls.push((session, name));
+    }
+
+    /// Forgets the calls to `name` and gives those that are pending, in order.
+    pub fn take(&mut self, name: &[u8], pending: impl Fn(Session) -> bool) -> Vec<Session> {
+        let mut found = Vec::new();
+        self.calls.retain(|(session, other)| {
+            let is_meant = **other == *name;
+            if is_meant && pending(*session) {
+                found.push(*session);
+            }
+            !is_meant
+        });
+        found
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -255,6 +287,21 @@ mod tests {
     fn scattered(state: &mut u64) -> usize {
         *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
         usize::try_from(*state >> 33).unwrap()
+    }
+
+    #[test]
+    fn calls_to_a_name_are_found_once_and_only_while_they_wait() {
+        let mut calls = CallsByName::default();
+        for number in 1..=40 {
+            // Those before the tenth are over.
+            calls.note(Session(number), Box::from(*b"NAME"), |session| session.0 >= 10);
+        }
+        calls.note(Session(41), Box::from(*b"OTHER"), |_| true);
+        assert!(calls.calls.len() < 41);
+        let found = calls.take(b"NAME", |session| session.0 >= 10);
+        assert_eq!(found, (10..=40).map(Session).collect::<Vec<_>>());
+        assert!(calls.take(b"NAME", |_| true).is_empty());
+        assert_eq!(calls.take(b"OTHER", |_| true), [Session(41)]);
     }
 
     #[test]

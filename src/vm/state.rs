@@ -17,7 +17,7 @@ use super::channels::Channels;
 use super::native::TextBuffer;
 use super::packages::Packages;
 use super::protocol::Protocols;
-use super::session::{NO_REFERENCE, Responses, Sessions, Trace};
+use super::session::{CallsByName, NO_REFERENCE, Responses, Sessions, Trace};
 use super::thread::Threads;
 use super::{
     Callback, Current, LATE_LIBRARIES, References, STOCK, Vm, VmPointer, Wake, interrupt, layout,
@@ -162,6 +162,7 @@ impl VmPointer {
             threads,
             sessions: Sessions::default(),
             responses: Responses::default(),
+            calls_by_name: CallsByName::default(),
             protocols: Protocols::new(),
             callback: Callback::None,
             current: None,
@@ -179,6 +180,7 @@ impl VmPointer {
             memory_limited: false,
             message: Current::NONE,
             blocks: HashMap::new(),
+            unpacked: HashMap::new(),
             block_bytes: 0,
             trusts_pointers: false,
             failed: std::ptr::null_mut(),

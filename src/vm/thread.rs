@@ -83,6 +83,8 @@ pub struct Thread {
     pub stopwatch: Option<Stopwatch>,
     /// A trace tag belongs to it (`Vm::trace`).
     pub traced: bool,
+    /// A hook has stopped it in the middle of a function.
+    pub stopped: bool,
 }
 
 /// All threads of one service.
@@ -151,6 +153,7 @@ impl Threads {
             own_token: false,
             stopwatch: None,
             traced: false,
+            stopped: false,
         };
         let id = if let Some(id) = self.free.pop() {
             self.all[slot] = thread;

@@ -1,6 +1,6 @@
 //! What bytes may not do to the reader of BSON.
 
-use node::codec::bson::{Document, READ_DEPTH, Value, array_index, is_text};
+use node::codec::bson::{Document, Place, READ_DEPTH, Value, array_index, is_text};
 
 /// A document with one element of each kind that is in use.
 #[allow(dead_code, reason = "the fuzzer needs none")]
@@ -16,8 +16,8 @@ pub(crate) fn examine(bytes: &[u8]) {
     let _ = is_text(bytes);
     if let Ok(mut document) = Document::new(bytes) {
         let length = document.left();
-        while let Ok(Some((_, kind, place))) = document.next_fixed() {
-            if let (Some(left), Some(width)) = (place, kind.width()) {
+        while let Ok(Some(Place { kind, at, .. })) = document.next_place() {
+            if let (Some(left), Some(width)) = (at, kind.width()) {
                 assert!(left <= length && width <= left);
             }
         }

@@ -9,6 +9,7 @@
 -- expect: not a document of this service
 -- expect: bson document is too large
 -- expect: types too deep inside each other
+-- expect: bytes at [=text] is too large
 local skynet = require "skynet"
 local bson = require "bson"
 local core = require "sproto.core"
@@ -122,15 +123,16 @@ skynet.start(function()
   end
   try(bson.decode, documents)
   try(parser.parse, (".a{"):rep(1000))
+  try(parser.parse, ("# \n"):rep(2 << 20))
 
   -- Too large: few bytes that stand for many, a few tables that stand for many.
   try(core.unpack, ("\0"):rep(1 << 22))
-  local wide = "x"
+  local wide = ("x"):rep(1 << 16)
   for _ = 1, 40 do
     wide = { wide, wide }
   end
   try(bson.encode, { v = wide })
-  local many = { id = 1 }
+  local many = { text = ("x"):rep(1 << 16) }
   for _ = 1, 40 do
     many = { inner = { many, many } }
   end

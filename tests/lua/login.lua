@@ -63,7 +63,17 @@ local function answer(fd)
   return text:sub(1, -6), ok, session
 end
 
+skynet.register_protocol {
+  name = "client",
+  id = skynet.PTYPE_CLIENT,
+  unpack = skynet.tostring,
+  dispatch = function(_, _, message)
+    skynet.ret(message:upper())
+  end,
+}
+
 skynet.start(function()
+  skynet.register ".agent"
   local game = skynet.newservice "game_desk"
   local desk = skynet.newservice "login_desk"
   skynet.dispatch("lua", function(_, _, command, server, uid, secret)
@@ -135,6 +145,8 @@ skynet.start(function()
     answer(fd)
   end
   request(fd, "last", 31)
+  print(answer(fd))
+  request(fd, "pass on", 32)
   print(answer(fd))
 
   print(skynet.call(game, "lua", "logout", "alice", "7"))

@@ -29,5 +29,19 @@ skynet.start(function()
   print(skynet.call(one, "lua", "echo", "alive"))
   skynet.call(two, "lua", "release", true, "answered")
   skynet.sleep(5)
+
+  -- A global name that nobody has yet is an address too.
+  local function missing(name)
+    print(name, (pcall(skynet.call, name, "lua")))
+  end
+  skynet.fork(missing, "UNKNOWN")
+  skynet.fork(missing, "OTHER")
+  skynet.sleep(5)
+  skynet.send(skynet.self(), "debug", "TERM", "UNKNOWN")
+  skynet.sleep(5)
+  print "only the one"
+  skynet.term "OTHER"
+  skynet.term "NOBODY"
+  skynet.sleep(5)
   skynet.abort()
 end)

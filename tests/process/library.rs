@@ -48,8 +48,8 @@ fn two_nodes_in_one_process_know_nothing_of_each_other() {
     let folders =
         [folder(&script.replace("NAME", "left")), folder(&script.replace("NAME", "right"))];
     let nodes: Vec<_> = folders.iter().map(|folder| start(folder, Clock::real())).collect();
-    wait_for_line(&folders[0], "left left 1000 7");
-    wait_for_line(&folders[1], "right right 1000 7");
+    wait_for_line(&folders[0], "left left 1000 8");
+    wait_for_line(&folders[1], "right right 1000 8");
     assert_eq!(nodes[0].environment(b"word").as_deref(), Some(b"left".as_slice()));
     // One ends while the other goes on.
     assert!(nodes[0].stop(Duration::ZERO));

@@ -5,16 +5,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
+mod bridge;
 mod browser;
 mod cluster;
 mod compatible;
 mod console;
 mod daemon;
 mod formats;
+mod harbor;
 mod leaks;
 mod library;
 mod logs;
 mod lookups;
+mod names;
 mod page;
 mod redis;
 mod refusals;

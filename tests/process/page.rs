@@ -3,15 +3,16 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::support::{Folder, Node};
 use crate::websocket::{python, run_client};
 
 /// Copies shipped files, with addresses replaced.
-fn copy(folder: &Folder, names: &[&str], from: &str, addresses: &[(&str, &str)]) {
+fn copy(folder: &Folder, names: &[impl AsRef<Path>], from: &str, addresses: &[(&str, &str)]) {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(from);
     for name in names {
+        let name = name.as_ref().to_str().unwrap();
         let mut text = fs::read_to_string(root.join(name)).unwrap();
         for (shipped, address) in addresses {
             text = text.replace(shipped, address);
@@ -28,7 +29,8 @@ pub(crate) fn demonstration(page: &str) -> (Node, Folder) {
         ["config", "clustername.lua", "sandbox.toml", "scripts/main.lua", "scripts/web.lua"];
     let addresses = [("127.0.0.1:8001", page), ("127.0.0.1:10001", "127.0.0.1:0")];
     copy(&folder, &names, ".", &addresses);
-    copy(&folder, &["scripts/myserver1.lua", "scripts/myserver2.lua"], ".", &[]);
+    let others = ["myserver1", "myserver2", "bridge_main", "bridge_fishing"];
+    copy(&folder, &others.map(|name| format!("scripts/{name}.lua")), ".", &[]);
     (folder.start(), folder)
 }
 
@@ -45,6 +47,9 @@ fn the_shipped_page_is_served_and_its_websocket_answers() {
     let port = port(&mut node, "open http://127.0.0.1:");
     run_client(&python(), "page.py", port);
     node.expect("closed: 1000 bye");
+    // Meanwhile the two games have moved a player's gold there and back.
+    node.see("fishing: in the main game he has 5250 gold and 20 diamonds");
+    node.see("fishing: open transfers: 0");
 }
 
 #[test]
@@ -59,7 +64,7 @@ fn the_demonstration_goes_on_without_a_page_when_its_port_is_taken_or_the_config
     fs::create_dir(folder.path("scripts")).unwrap();
     let names = ["scripts/main.lua", "scripts/myserver1.lua", "scripts/myserver2.lua"];
     copy(&folder, &names, ".", &[]);
-    let without = [("web = ", "-- "), ("127.0.0.1:10001", "127.0.0.1:0")];
+    let without = [("web = ", "-- "), ("redis = ", "-- "), ("127.0.0.1:10001", "127.0.0.1:0")];
     copy(&folder, &["config", "clustername.lua"], ".", &without);
     let mut node = folder.start();
     node.expect("[:00000002] KILL self");

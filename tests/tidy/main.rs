@@ -34,7 +34,9 @@ const LAYERS: &[(&str, Imports)] = &[
     ("http", Only(&["net", "codec", "kernel", "error"])),
     ("websocket", Only(&["net", "codec", "kernel", "error"])),
     ("cluster", Only(&["net", "codec", "kernel", "error"])),
+    ("harbor", Only(&["net", "codec", "kernel", "error"])),
     ("redis", Only(&["net", "codec", "kernel", "error"])),
+    ("store", Only(&["net", "codec", "error"])),
     // `vm` names the parts that live outside of it in what services share, and calls none of them.
     ("vm", Only(&["kernel", "codec", "sandbox", "shared", "net", "cluster", "websocket", "error"])),
     ("vm", Only(&["kernel", "codec", "sandbox", "net", "cluster", "redis", "websocket", "error"])),
@@ -46,8 +48,8 @@ const LAYERS: &[(&str, Imports)] = &[
     ("main", AllBut(&[])),
 ];
 
-/// Modules that may name mlua. All others know no Lua.
-const KNOW_MLUA: &[&str] = &["config", "vm", "bindings"];
+/// Folders that may name mlua. All others know no Lua.
+const KNOW_MLUA: &[&str] = &["src/config/", "src/vm/", "src/bindings/", "src/store/script/"];
 
 /// Files, or folders with a `/` at the end, that may hold `unsafe`, and why.
 const MAY_BE_UNSAFE: &[(&str, &str)] = &[
@@ -126,7 +128,7 @@ fn modules_import_only_the_layers_below_them() {
 fn mlua_is_named_only_where_lua_is_known() {
     let mut problems = Vec::new();
     for file in files_with_ending("src", "rs") {
-        if KNOW_MLUA.contains(&file.module()) {
+        if KNOW_MLUA.iter().any(|folder| file.path.starts_with(folder)) {
             continue;
         }
         let code = code_only(&file.text);
@@ -347,6 +349,43 @@ fn the_config_page_has_every_key_with_its_default() {
     for (key, (row, _)) in rows {
         let what = format!("`{key}` is no key of src/config/keys.rs: remove the row");
         problems.push(page.problem(row, &what));
+    }
+    report(&problems);
+}
+
+#[test]
+fn the_compatibility_page_has_every_name_with_an_answer_and_a_test() {
+    let page = File::read("docs/compat.md").expect("docs/compat.md is there");
+    let mut rows = BTreeSet::new();
+    let mut problems = Vec::new();
+    for (index, row) in page.text.lines().enumerate() {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let ["", module, names, answer, tests, ""] = cells[..] else { continue };
+        let Some(module) = module.strip_prefix('`').and_then(|name| name.strip_suffix('`')) else {
+            continue;
+        };
+        rows.extend(names.split('`').skip(1).step_by(2).map(|name| format!("{module} {name}")));
+        let first = answer.split([':', ';', ' ']).next().unwrap_or_default();
+        if !["same", "better", "absent"].contains(&first) {
+            problems.push(page.problem(index + 1, "the answer begins with same, better or absent"));
+        }
+        if first == "absent" && answer.len() < 10 {
+            problems.push(page.problem(index + 1, "say why it is absent"));
+        }
+        if first != "absent" && !tests.contains("](../") {
+            problems.push(page.problem(index + 1, "link the test that holds it"));
+        }
+    }
+    for list in ["v1.3", "newest"] {
+        let path = format!("tests/vectors/names/{list}.txt");
+        let names = File::read(&path).expect("the list is there");
+        for (index, line) in names.text.lines().enumerate() {
+            let name = line.replace('\t', " ");
+            if !rows.contains(&name) {
+                let what = format!("`{name}` has no row in docs/compat.md");
+                problems.push(names.problem(index + 1, &what));
+            }
+        }
     }
     report(&problems);
 }

@@ -171,7 +171,7 @@ redisContext* open_connection(const std::string& host, int port) {
 Store::Store(std::string host, int port, std::string own, std::string peer, std::string instance, std::string script)
     : host_(std::move(host)), own_(std::move(own)), peer_(std::move(peer)), script_(std::move(script)), port_(port) {
   pair_ = std::min(own_, peer_) + ":" + std::max(own_, peer_);
-  fence_ = "bridge:fence:" + own_ + ":" + instance;
+  fence_ = "bridge:fence:" + own_ + ":" + peer_ + ":" + instance;
 }
 
 Store::~Store() {

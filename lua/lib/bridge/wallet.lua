@@ -9,9 +9,11 @@
 
 local core = require "bridge.core"
 local bridge = require "bridge"
+local queue = require "skynet.queue"
+local transfers = require "bridge.transfer"
 
-local error, ipairs, pairs, setmetatable, tonumber, tostring, type =
-  error, ipairs, pairs, setmetatable, tonumber, tostring, type
+local error, ipairs, next, pairs, pcall, setmetatable, tonumber, tostring, type =
+  error, ipairs, next, pairs, pcall, setmetatable, tonumber, tostring, type
 
 ---@class bridge.wallet.conf
 ---@field command? string the request that moves amounts: "req_mv_gold"
@@ -86,13 +88,13 @@ function wallet:move_in(uid, names)
   local id, outcome, a, b = answer.id, nil, nil, nil
   answer.id = nil
   if id then
-    outcome, a, b = link.accept(link, uid, id, command, tostring(session), "answer")
+    outcome, a, b = transfers.accept(link, uid, id, command, tostring(session), "answer")
   else
     local offered = amounts(answer)
     if not (link.plain and next(offered)) then
       return {}
     end
-    outcome, a, b, id = link.adopt(link, uid, command, tostring(session), "answer", nil, offered)
+    outcome, a, b, id = transfers.adopt(link, uid, command, tostring(session), "answer", nil, offered)
   end
   if outcome == "moved" then
     return amounts(a), nil, id
@@ -109,7 +111,7 @@ end
 function wallet:move_out(uid, wanted)
   local link = self.link
   local session = tostring(core.session(link.core))
-  local outcome, a, b, id = link.offer(link, tostring(uid), self.command, session, "push", wanted)
+  local outcome, a, b, id = transfers.offer(link, tostring(uid), self.command, session, "push", wanted)
   if outcome == "moved" or outcome == "stored" then
     return outcome, id
   end
@@ -153,7 +155,7 @@ function wallet:change(uid, differences)
   -- A repetition is known by the last change of the player, so there is one at a time.
   local link, lock = self.link, self.changing[uid]
   if not lock then
-    lock = { count = 0, run = require "skynet.queue"() }
+    lock = { count = 0, run = queue() }
     self.changing[uid] = lock
   end
   lock.count = lock.count + 1
@@ -215,7 +217,7 @@ function wallet:cancel(uid, id)
   uid = tostring(uid)
   for _, found in ipairs(link:transfers(uid)) do
     if found.id == id and found.giver == link.own and not found.running then
-      local outcome = link:give_back(found)
+      local outcome = transfers.cancel(link, found)
       if outcome == "returned" then
         return true
       end

@@ -72,10 +72,11 @@ end
 channel.__gc = channel.unsubscribe
 
 --- A channel object: of the channel with a number, or of a new one. **Yields** for a new one.
----@param conf { channel?: integer, pack?: function, unpack?: function, dispatch?: fun(self: skynet.multicast.channel, source: integer, ...) }
+---@param conf? { channel?: integer, pack?: function, unpack?: function, dispatch?: fun(self: skynet.multicast.channel, source: integer, ...) }
 ---@return skynet.multicast.channel
 function multicast.new(conf)
   assert(multicastd, "Init first")
+  conf = conf or {}
   local number = conf.channel or skynet.call(multicastd, "lua", "NEW")
   return setmetatable({
     channel = number,

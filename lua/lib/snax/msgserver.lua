@@ -15,6 +15,12 @@ local netpack = require "skynet.netpack"
 local crypt = require "skynet.crypt"
 local driver = require "skynet.socketdriver"
 
+-- Request handlers pass requests on as messages of this type.
+skynet.register_protocol {
+  name = "client",
+  id = skynet.PTYPE_CLIENT,
+}
+
 local b64encode, b64decode = crypt.base64encode, crypt.base64decode
 
 --- Answers that are kept for a client that asks again, at least; twice as many at most.

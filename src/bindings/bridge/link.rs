@@ -86,8 +86,9 @@ fn command(call: &mut Call, index: i32) -> Result<*const [u8], Raise> {
     if !codec::is_command(unsafe { &*bytes }) {
         // SAFETY: as above.
         let name = Lossy(unsafe { &*bytes });
-        let text = format_args!("`{name}` cannot be a command (1 to 128 of A-Z a-z 0-9 _ . -)");
-        return Err(call.argument(index, text));
+        return Err(call.error(format_args!(
+            "bridge: `{name}` cannot be a command (1 to 128 of A-Z a-z 0-9 _ . -)"
+        )));
     }
     Ok(bytes)
 }

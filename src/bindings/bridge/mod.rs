@@ -107,10 +107,10 @@ fn with<T>(
 fn find<T>(call: &mut Call, index: c_int, name: &CStr) -> Result<*mut Held<T>, Raise> {
     // SAFETY: a userdata with this metatable was made by `make`, and filled with a `T`.
     let place = unsafe { ffi::luaL_testudata(call.state(), index, name.as_ptr()) };
-    // SAFETY: as above.
     let held = if place.is_null() {
         std::ptr::null_mut()
     } else {
+        // SAFETY: as above.
         unsafe { place.cast::<*mut Held<T>>().read() }
     };
     if held.is_null() {

@@ -18,8 +18,9 @@ pub(super) fn name<'a>(call: &mut Call, index: c_int, what: &str) -> Result<&'a 
     let bytes = unsafe { &*bytes };
     if !(1..=LONGEST_NAME).contains(&bytes.len()) {
         let length = bytes.len();
-        let text = format_args!("{what} of {length} bytes (1 to {LONGEST_NAME})");
-        return Err(call.argument(index, text));
+        return Err(
+            call.error(format_args!("bridge: {what} of {length} bytes (1 to {LONGEST_NAME})"))
+        );
     }
     Ok(bytes)
 }
@@ -31,7 +32,7 @@ pub(super) fn read_fields(call: &mut Call, index: c_int, pairs: *mut Pairs) -> R
     for (name, _) in unsafe { &*pairs } {
         if name.starts_with(b"_") || RESERVED.contains(&&name[..]) {
             let name = Lossy(name);
-            return Err(call.argument(index, format_args!("field `{name}` is the bridge's own")));
+            return Err(call.error(format_args!("bridge: field `{name}` is the bridge's own")));
         }
     }
     Ok(())
@@ -49,9 +50,9 @@ pub(super) fn read_amounts(
     for (name, digits) in unsafe { &*pairs } {
         if amount::parse(digits).is_none_or(|amount| amount < least) {
             let (name, digits, most) = (Lossy(name), Lossy(digits), amount::MOST);
-            let text =
-                format_args!("amount `{name}` is {digits} (a whole number, {least} to {most})");
-            return Err(call.argument(index, text));
+            return Err(call.error(format_args!(
+                "bridge: amount `{name}` is {digits} (a whole number, {least} to {most})"
+            )));
         }
     }
     Ok(())
@@ -74,15 +75,16 @@ fn read(call: &mut Call, index: c_int, pairs: *mut Pairs) -> Result<(), Raise> {
         let top = call.top();
         let Some(name) = call.string(top - 1) else {
             let kind = call.type_name(top - 1);
-            return Err(call.argument(index, format_args!("a field's name is a {kind} value")));
+            return Err(call.error(format_args!("bridge: the name of a field is a {kind} value")));
         };
         let name: *const [u8] = name;
         // SAFETY: the name is on the stack while the entry is handled.
         let name = unsafe { &*name };
         if !is_name(name) {
             let name = Lossy(name);
-            let text = format_args!("`{name}` cannot be the name of a field (docs/bridge.md, 2)");
-            return Err(call.argument(index, text));
+            return Err(call.error(format_args!(
+                "bridge: `{name}` cannot be the name of a field (1 to 128 of A-Z a-z 0-9 _ . - *)"
+            )));
         }
         let value: &[u8] = match call.kind(top) {
             ffi::LUA_TSTRING => call.string(top).unwrap_or_default(),
@@ -101,9 +103,9 @@ fn read(call: &mut Call, index: c_int, pairs: *mut Pairs) -> Result<(), Raise> {
             }
             _ => {
                 let (name, kind) = (Lossy(name), call.type_name(top));
-                let text =
-                    format_args!("field `{name}` is a {kind} value (string, number, boolean)");
-                return Err(call.argument(index, text));
+                return Err(call.error(format_args!(
+                    "bridge: field `{name}` is a {kind} value (string, number, boolean)"
+                )));
             }
         };
         // SAFETY: as above; this runs no Lua.
@@ -113,8 +115,7 @@ fn read(call: &mut Call, index: c_int, pairs: *mut Pairs) -> Result<(), Raise> {
             (*pairs).len()
         };
         if count > MOST_FIELDS {
-            let text = format_args!("more than {MOST_FIELDS} fields");
-            return Err(call.argument(index, text));
+            return Err(call.error(format_args!("bridge: more than {MOST_FIELDS} fields")));
         }
     }
     Ok(())

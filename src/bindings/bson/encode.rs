@@ -10,7 +10,7 @@ use mlua::ffi;
 use super::object::{push, push_light, view};
 use super::value::{split_regex, wrong};
 use crate::bindings::bytes::fail;
-use crate::codec::bson::{self, Kind, Refused, WRITE_DEPTH};
+use crate::codec::bson::{self, Kind, LARGEST, Refused, WRITE_DEPTH};
 use crate::vm::layout::Peek;
 use crate::vm::native::{Call, NativeResult, Outcome, Raise};
 
@@ -73,8 +73,7 @@ fn whole(
 ) -> NativeResult {
     let vm = call.vm();
     let used = vm.allocator().used() + vm.block_bytes;
-    // The format counts in 31 bits; a service has its own limit.
-    let limit = vm.allocator().limit().saturating_sub(used).min(i32::MAX as usize);
+    let limit = vm.allocator().limit().saturating_sub(used).min(LARGEST);
     let start = vm.scratch.len();
     match write(Walk { start, limit }, call) {
         Ok(()) => {

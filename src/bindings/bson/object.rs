@@ -11,7 +11,7 @@ use mlua::ffi;
 use super::OBJECT;
 use crate::bindings::bytes::fail;
 use crate::bindings::skynet::address::is_current;
-use crate::codec::bson::{Document, Kind};
+use crate::codec::bson::{Document, Kind, Place};
 use crate::vm::native::{Call, NOTHING, NativeResult, Outcome, Raise};
 
 /// Name of the table, with weak values, of documents by their address.
@@ -76,8 +76,8 @@ pub(super) fn push_light(call: &mut Call, index: c_int) -> bool {
         known_bytes(call, pointer)
     };
     match found {
-        // SAFETY: the bytes are in a message or block of the service, and are copied at once.
         Some(bytes) => {
+            // SAFETY: they are in a message or block of the service, and are copied at once.
             call.push_bytes(unsafe { &*bytes });
             true
         }
@@ -154,10 +154,10 @@ pub(super) fn make_index(call: &mut Call) -> NativeResult {
         Err(invalid) => return Err(fail(call, format_args!("{invalid}"))),
     };
     loop {
-        match document.next_fixed() {
+        match document.next_place() {
             Ok(None) => break,
-            Ok(Some((_, _, None))) => {}
-            Ok(Some((key, kind, Some(left)))) => {
+            Ok(Some(Place { at: None, .. })) => {}
+            Ok(Some(Place { key, kind, at: Some(left) })) => {
                 // One byte ends the document.
                 let offset = bytes.len() - 1 - left;
                 let entry = i64::try_from(offset).unwrap_or(0) << KIND_BITS;

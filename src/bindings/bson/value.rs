@@ -1,13 +1,13 @@
 //! Values that Lua does not have, as strings, and what a value is.
 
 use std::ffi::c_int;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use mlua::ffi;
 
 use crate::bindings::bytes::{argument, fail, push_written};
 use crate::codec::bson::Kind;
 use crate::codec::crypt::hex;
+use crate::vm::layout::Peek;
 use crate::vm::native::{Call, NativeResult, Outcome};
 
 /// Bytes of an object id.
@@ -76,7 +76,7 @@ pub(super) fn regex(call: &mut Call) -> NativeResult {
 
 /// `objectid([digits])`: that of the digits, or one that no other document has.
 pub(super) fn object_id(call: &mut Call) -> NativeResult {
-    if matches!(call.kind(1), ffi::LUA_TSTRING | ffi::LUA_TNUMBER) {
+    if matches!(call.peek(1), Peek::String(_) | Peek::Integer(_) | Peek::Float(_)) {
         let digits = argument(call, 1)?;
         let mut lower = [0; 2 * OBJECT_ID];
         let scratch = &mut call.vm().scratch;
@@ -95,9 +95,14 @@ pub(super) fn object_id(call: &mut Call) -> NativeResult {
         push_written(call, start);
         return Ok(Outcome::Values(1));
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let id = call.vm().shared.identifiers.next_object_id(now);
-    answer(call, Kind::ObjectId, &[&id])
+    // SAFETY: asks for the time alone.
+    let now = unsafe { libc::time(std::ptr::null_mut()) };
+    let id = call.vm().shared.identifiers.next_object_id(now.cast_unsigned());
+    let mut value = [0; 2 + OBJECT_ID];
+    value[1] = Kind::ObjectId.number();
+    value[2..].copy_from_slice(&id);
+    call.push_bytes(&value);
+    Ok(Outcome::Values(1))
 }
 
 /// `type(value)`: the name of its type, and what it is: the value itself, or what it holds.

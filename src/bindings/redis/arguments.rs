@@ -136,7 +136,7 @@ pub(super) fn list(call: &mut Call, index: c_int, name: &[u8]) -> Result<usize, 
         if !plain {
             ffi::lua_pop(state, 1);
         }
-        let length = usize::try_from(ffi::lua_rawlen(state, index)).unwrap_or(0);
+        let length = ffi::lua_rawlen(state, index);
         let mut count = 0;
         while plain {
             ffi::lua_rawgeti(state, index, i64::try_from(count + 1).unwrap_or(i64::MAX));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mlua::ffi;
 
 use super::arguments::{Parts, arguments};
-use super::decode::{self, Origin};
+use super::decode::{self, Origin, Pushed};
 use super::{CONNECTION, connection, held_at, inner, options, origin, push_held};
 use crate::bindings::skynet::thread::{check_yieldable, suspend};
 use crate::codec::resp::command::{begin, put_part};
@@ -71,7 +71,7 @@ pub(super) fn connect(call: &mut Call) -> NativeResult {
 fn connected(call: &mut Call, _resumed: Resumed) -> NativeResult {
     let Some(mut held) = held_at::<Connection>(call, 1, CONNECTION) else { return NOTHING };
     let server = inner(call, held)?.name() as *const str;
-    let origin = Origin { server: Some(server), command: None };
+    let origin = Origin { server: Some(server), by_library: true, ..Origin::default() };
     match answer_bytes(call, origin) {
         Ok(_) => {
             // SAFETY: the userdata is at index 1.
@@ -244,17 +244,31 @@ pub(super) fn not_taken(call: &mut Call, error: CallError, name: &[u8]) -> Raise
 }
 
 fn replied(call: &mut Call, resumed: Resumed) -> NativeResult {
+    let vm = call.vm();
+    let bytes = vm.message.bytes;
+    // SAFETY: the bytes belong to the message being handled.
+    let first = unsafe { &*bytes }.first();
+    if vm.wake != Wake::Answer || !matches!(first, Some(b'+' | b'$' | b':' | b'*')) {
+        return failed(call);
+    }
+    // SAFETY: as above.
+    let mut reader = Reader::new(unsafe { &*bytes });
+    if resumed.context != 0 {
+        return call.answer_boolean(reader.next_item() != Some(Item::Integer(0)));
+    }
+    match decode::push_value(call, &mut reader)? {
+        Pushed::Good => Ok(Outcome::Values(1)),
+        Pushed::Error => failed(call),
+    }
+}
+
+/// The thread was resumed with an error, whosever it is.
+#[cold]
+fn failed(call: &mut Call) -> NativeResult {
     let origin = Origin { command: Some(name(call)), ..origin(call) };
     let bytes = answer_bytes(call, origin)?;
     // SAFETY: the bytes belong to the message being handled.
-    let bytes = unsafe { &*bytes };
-    if resumed.context == 0 {
-        return decode::value(call, bytes, origin);
-    }
-    match Reader::new(bytes).next_item() {
-        Some(Item::Error(_)) | None => Err(decode::reply_error(call, bytes, origin)),
-        item => call.answer_boolean(item != Some(Item::Integer(0))),
-    }
+    Err(decode::reply_error(call, unsafe { &*bytes }, origin))
 }
 
 /// A session for a call of several replies, which `write` appends; used by pipelines.

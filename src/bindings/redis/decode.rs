@@ -38,6 +38,14 @@ pub(in crate::bindings) struct Origin {
     pub(in crate::bindings) server: Option<*const str>,
     /// The command, a string on the stack.
     pub(in crate::bindings) command: Option<*const [u8]>,
+    /// A Lua file of ours is the caller, so that its line says nothing to the script.
+    pub(in crate::bindings) by_library: bool,
+}
+
+impl Origin {
+    fn raise(self) -> Raise {
+        if self.by_library { Raise::Plain } else { Raise::At }
+    }
 }
 
 /// Whether a pushed value was an error, or has one in it.
@@ -98,7 +106,8 @@ pub(in crate::bindings) fn value(call: &mut Call, bytes: &[u8], origin: Origin) 
     }
 }
 
-/// Raises the first error in a reply: its own text.
+/// Raises the first error in a reply: the line of the script, as skynet has one in front, and the
+/// server's own text.
 #[cold]
 pub(in crate::bindings) fn reply_error(call: &mut Call, bytes: &[u8], origin: Origin) -> Raise {
     let mut reader = Reader::new(bytes);
@@ -116,11 +125,11 @@ pub(in crate::bindings) fn reply_error(call: &mut Call, bytes: &[u8], origin: Or
         // SAFETY: `Origin` promises both.
         let (server, command) = unsafe { (&*server, &*command) };
         let text = format_args!("{} (redis {server}, {})", Lossy(text), Lossy(command));
-        return call.plain_error(text);
+        call.error(text);
+    } else {
+        call.error(format_args!("{}", Lossy(text)));
     }
-    // Any bytes, so it is not made a text of ours.
-    call.push_bytes(text);
-    Raise::Top
+    origin.raise()
 }
 
 /// What the payload of an answer says; `Err` is the raise of one that is no reply.
@@ -135,7 +144,10 @@ pub(in crate::bindings) fn replies(
     // SAFETY: the payload belongs to the message being handled.
     match answer::read(unsafe { &*payload }) {
         Answer::Replies(replies) => Ok(replies),
-        Answer::Whole(text) => Err(call.plain_error(format_args!("{}", Lossy(text)))),
+        Answer::Whole(text) => {
+            call.error(format_args!("{}", Lossy(text)));
+            Err(origin.raise())
+        }
         Answer::Cause(text) => Err(failure(call, &Lossy(text), origin)),
     }
 }
@@ -152,11 +164,12 @@ pub(in crate::bindings) fn failure(
         unsafe { (origin.server.map(|text| &*text), origin.command.map(|bytes| Lossy(&*bytes))) };
     match (server, command) {
         (Some(server), Some(command)) => {
-            call.plain_error(format_args!("redis {server}: {command}: {cause}"))
+            call.error(format_args!("redis {server}: {command}: {cause}"))
         }
-        (Some(server), None) => call.plain_error(format_args!("redis {server}: {cause}")),
-        _ => call.plain_error(format_args!("redis: {cause}")),
-    }
+        (Some(server), None) => call.error(format_args!("redis {server}: {cause}")),
+        _ => call.error(format_args!("redis: {cause}")),
+    };
+    origin.raise()
 }
 
 /// The end of a call whose answer was given by `redis::answer::answer`: the value of its reply.

@@ -8,7 +8,9 @@
 
 mod arguments;
 mod calling;
+pub(in crate::bindings) mod cluster;
 pub(in crate::bindings) mod decode;
+mod hosts;
 mod options;
 mod pipeline;
 mod watching;
@@ -138,21 +140,17 @@ fn watch(call: &mut Call) -> Result<NonNull<Held<Watch>>, Raise> {
 fn inner<'a, T>(call: &mut Call, held: NonNull<Held<T>>) -> Result<&'a T, Raise> {
     // SAFETY: the userdata is reachable from the stack and was filled by `push_held`; the caller
     // uses it only until Lua runs, as `held_at` says.
-    match unsafe { &held.as_ref().what } {
-        Some(what) => Ok(unsafe { NonNull::from(&**what).as_ref() }),
+    match unsafe { held.as_ref().what.as_deref() } {
+        Some(what) => Ok(what),
         None => Err(call.argument(1, format_args!("the connection is collected"))),
     }
 }
 
 /// The server of the connection behind the table at index 1, for errors.
 fn origin(call: &mut Call) -> Origin {
-    let server = connection(call)
-        .ok()
-        // SAFETY: as in `inner`; the name lives as long as the connection.
-        .and_then(|held| {
-            unsafe { held.as_ref() }.what.as_ref().map(|what| what.name() as *const _)
-        });
-    Origin { server, command: None }
+    let held = connection(call);
+    let what = held.and_then(|held| inner(call, held)).ok();
+    Origin { server: what.map(|what| what.name() as *const str), ..Origin::default() }
 }
 
 fn collect_connection(call: &mut Call) -> NativeResult {

@@ -11,19 +11,27 @@ use std::time::Duration;
 
 use mlua::ffi;
 
+use super::hosts::addresses;
 use crate::bindings::socket::{may_connect, owner};
 use crate::bindings::standard;
 use crate::bindings::tls::options::client_options;
 use crate::net::Address;
 use crate::net::socket::{Counted, OpenError};
 use crate::net::tls::ClientSettings;
+use crate::redis::find::{Found, Hosts};
+use crate::redis::sentinel::{SentinelOptions, Sentinels};
 use crate::redis::settings::{CONNECT_LIMIT, PORT};
-use crate::redis::{Place, Settings, Url};
+use crate::redis::{Login, Place, Settings, Url};
 use crate::sandbox::AddressRule;
 use crate::vm::native::{Call, Lossy, Raise};
 
 /// The fields, in the order in which they are put on the stack.
-const FIELDS: [&CStr; 11] = [
+const FIELDS: [&CStr; 16] = [
+    c"hosts",
+    c"sentinels",
+    c"master",
+    c"sentinel_auth",
+    c"sentinel_username",
     c"url",
     c"host",
     c"port",
@@ -48,7 +56,7 @@ impl Fields {
     /// Puts the fields of the table at index 1 above the arguments. May raise.
     fn of(call: &mut Call) -> Result<Self, Raise> {
         call.check_type(1, ffi::LUA_TTABLE)?;
-        call.reserve(32)?;
+        call.reserve(40)?;
         let state = call.state();
         let first = call.top() + 1;
         for (offset, name) in FIELDS.iter().enumerate() {
@@ -135,7 +143,17 @@ impl Fields {
 /// What the table at index 1 says.
 pub(super) fn settings(call: &mut Call) -> Result<Settings, Raise> {
     let fields = Fields::of(call)?;
-    for name in [c"url", c"host", c"unix", c"username", c"db", c"servername"] {
+    for name in [
+        c"url",
+        c"host",
+        c"unix",
+        c"username",
+        c"db",
+        c"servername",
+        c"master",
+        c"sentinel_auth",
+        c"sentinel_username",
+    ] {
         if fields.is_given(call, name) {
             fields.check_text(call, name)?;
         }
@@ -145,12 +163,24 @@ pub(super) fn settings(call: &mut Call) -> Result<Settings, Raise> {
     let connect_limit = fields.time(call, c"connect_timeout")?;
     let command_limit = fields.time(call, c"command_timeout")?;
     check_places(call, fields)?;
+    let sentinels = fields.is_given(call, c"sentinels");
+    if sentinels && !fields.is_given(call, c"master") {
+        return Err(call.plain_error(format_args!("redis: sentinels without the name of a master")));
+    }
     if fields.is_given(call, c"username") && auth == 0 && !fields.is_given(call, c"url") {
         return Err(call.plain_error(format_args!("redis: username without auth")));
     }
     let mut url = url(call, fields)?;
-    let place = match &mut url {
+    let hosts = match hosts(call, fields) {
+        Ok(hosts) => hosts,
+        Err(raise) => {
+            drop(url);
+            return Err(raise);
+        }
+    };
+    let mut place = match &mut url {
         Some(url) => url.place.clone(),
+        None if !hosts.is_empty() => Place::Found(Found(Arc::new(Hosts::new(hosts.clone())))),
         None if fields.is_given(call, c"unix") => {
             let path = call.string(fields.at(c"unix")).unwrap_or_default();
             Place::Unix(Path::new(OsStr::from_bytes(path)).to_owned())
@@ -186,13 +216,27 @@ pub(super) fn settings(call: &mut Call) -> Result<Settings, Raise> {
     if fields.is_given(call, c"db") {
         login.db = fields.text(call, c"db");
     }
+    let connect_limit = connect_limit.unwrap_or(CONNECT_LIMIT);
+    if sentinels {
+        let mut auth: Vec<_> = fields.text(call, c"sentinel_username").into_iter().collect();
+        auth.extend(fields.text(call, c"sentinel_auth"));
+        let options = SentinelOptions {
+            sentinel_login: Login { auth, db: None },
+            login: login.clone(),
+            tls: tls.clone().map(|(tls, name)| (tls, Some(name).filter(|name| !name.is_empty()))),
+            limit: connect_limit,
+            allows: Arc::new(may_connect(call.vm())),
+        };
+        let master = fields.string(call, c"master");
+        place = Place::Found(Found(Arc::new(Sentinels::new(hosts, master, options))));
+    }
     let vm = call.vm();
     let (reply_limit, send_limit) = vm.shared.redis_limits;
     Ok(Settings {
         place,
         login,
         tls,
-        connect_limit: connect_limit.unwrap_or(CONNECT_LIMIT),
+        connect_limit,
         command_limit,
         reply_limit: reply_limit.min(vm.allocator().limit()),
         send_limit,
@@ -202,14 +246,21 @@ pub(super) fn settings(call: &mut Call) -> Result<Settings, Raise> {
 
 /// Exactly one of the fields says where the server is.
 fn check_places(call: &mut Call, fields: Fields) -> Result<(), Raise> {
-    let given =
-        [c"url", c"host", c"unix"].iter().filter(|name| fields.is_given(call, name)).count();
+    let places = [c"url", c"host", c"unix", c"hosts", c"sentinels"];
+    let given = places.iter().filter(|name| fields.is_given(call, name)).count();
     if given == 1 {
         return Ok(());
     }
-    Err(call.plain_error(format_args!(
-        "redis: one of host, unix and url expected, got {given} of them"
-    )))
+    let expected = "one of host, unix, url, hosts and sentinels expected";
+    Err(call.plain_error(format_args!("redis: {expected}, got {given} of them")))
+}
+
+/// The servers of which each will do, or the sentinels, if there are such.
+fn hosts(call: &mut Call, fields: Fields) -> Result<Vec<Address>, Raise> {
+    if fields.is_given(call, c"sentinels") {
+        return addresses(call, fields.at(c"sentinels"), "sentinels");
+    }
+    addresses(call, fields.at(c"hosts"), "hosts")
 }
 
 fn url(call: &mut Call, fields: Fields) -> Result<Option<Url>, Raise> {
@@ -308,6 +359,8 @@ fn tls(
         (_, Some(name)) => String::from_utf8_lossy(&name).into_owned(),
         (Place::Tcp(address), None) => address.host.to_string(),
         (Place::Unix(_), None) => "localhost".to_owned(),
+        // The name is that of the host that is found.
+        (Place::Found(_), None) => String::new(),
     };
     let vm = call.vm();
     match vm.shared.tls.client(&wanted, &vm.node) {

@@ -28,7 +28,7 @@ pub(super) fn pipeline(call: &mut Call) -> NativeResult {
         if call.kind(2) == ffi::LUA_TTABLE { ffi::lua_rawlen(state, 2) } else { 0 }
     };
     if count == 0 {
-        return Err(call.plain_error(format_args!("pipeline is null")));
+        return Err(call.error(format_args!("pipeline is null")));
     }
     if !call.is_none_or_nil(3) {
         call.check_type(3, ffi::LUA_TTABLE)?;
@@ -40,7 +40,7 @@ pub(super) fn pipeline(call: &mut Call) -> NativeResult {
             // SAFETY: the lists are in the table; there is room; nothing here raises.
             unsafe {
                 ffi::lua_rawgeti(state, TEXTS, place);
-                let length = usize::try_from(ffi::lua_rawlen(state, -1)).unwrap_or(0);
+                let length = ffi::lua_rawlen(state, -1);
                 begin(out, length);
                 Parts::List(call.top(), length).write(call, out);
                 ffi::lua_pop(state, 1);

@@ -70,7 +70,7 @@ fn watching(call: &mut Call, _resumed: Resumed) -> NativeResult {
 /// The server of a watch, for errors.
 fn origin(call: &mut Call, held: NonNull<Held<Watch>>) -> Origin {
     let server = inner(call, held).ok().map(|watch| watch.name() as *const str);
-    Origin { server, command: None }
+    Origin { server, by_library: true, ..Origin::default() }
 }
 
 /// `change(watch, verb, channel)`: 1 subscribes, 2 does so to a pattern, 3 and 4 end that.
@@ -176,8 +176,7 @@ fn arrived(call: &mut Call, resumed: Resumed) -> NativeResult {
 /// Pushes what the held reply says.
 fn push_message(call: &mut Call, held: NonNull<Held<Watch>>) -> NativeResult {
     // SAFETY: the userdata is at index 1, so what it holds stays where it is while Lua copies.
-    let reply: &[u8] =
-        unsafe { held.as_ref().reply.as_deref().map_or(&[], |reply| &*(&raw const *reply)) };
+    let reply: &[u8] = unsafe { held.as_ref() }.reply.as_deref().unwrap_or_default();
     let mut reader = Reader::new(reply);
     let Some(Item::Array(_)) = reader.next_item() else {
         let origin = Origin { command: Some(b"SUBSCRIBE"), ..origin(call, held) };

@@ -7,13 +7,11 @@ use std::ffi::c_int;
 
 use mlua::ffi;
 
+use crate::kernel::registry::GLOBAL_NAME;
 use crate::kernel::{Handle, Kind, Message, Payload, SendError, Session};
 use crate::vm::Vm;
 use crate::vm::layout::Peek;
 use crate::vm::native::{Call, Lossy, NativeResult, Outcome, Raise};
-
-/// Longest global name that counts; skynet cuts what is longer.
-const GLOBAL_NAME: usize = 16;
 
 /// Where a message goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +100,7 @@ pub(crate) fn deliver_as(
     match destination {
         Destination::Service(handle) => {
             let Some((service, node)) = call.vm().route_with_node(handle) else {
-                return Err(SendError::NoService);
+                return call.vm().node.send_to(handle, message);
             };
             if message.kind != Kind::RESPONSE
                 && message.kind != Kind::ERROR

@@ -106,6 +106,7 @@ pub(super) fn trace_call(call: &mut Call) -> NativeResult {
     let _ = deliver(call, to, Kind::TRACE, Session::NONE, tag);
     let payload = address::payload(call, 4)?;
     let session = send_raw_call(call, to, kind, payload)?;
+    note_name(call, session, to);
     // The tag stays at index 1 for the end.
     super::thread::suspend(call, waiting_for(session, to), 1, continuation!(answer_traced), 0)
 }
@@ -173,7 +174,19 @@ fn wait_for_answer(
     then: ffi::lua_KFunction,
     context: ffi::lua_KContext,
 ) -> NativeResult {
+    note_name(call, session, to);
     super::thread::suspend(call, waiting_for(session, to), 0, then, context)
+}
+
+/// Keeps the name that a call went to, for `term`.
+#[inline]
+fn note_name(call: &mut Call, session: Session, to: Destination) {
+    if let Destination::Global(index) = to {
+        let name = call.string(index).map(Box::from).unwrap_or_default();
+        let vm = call.vm();
+        let sessions = &vm.sessions;
+        vm.calls_by_name.note(session, name, |session| sessions.get(session).is_some());
+    }
 }
 
 #[inline]
@@ -375,7 +388,9 @@ fn respond(call: &mut Call) -> NativeResult {
         return Err(call.error(format_args!("Can't response more than once")));
     };
     let source = request.source;
-    let alive = wanted && source.is_some_and(|source| call.vm().route(source).is_some());
+    let vm = call.vm();
+    let alive = wanted
+        && source.is_some_and(|source| vm.route(source).is_some() || vm.node.is_remote(source));
     if call.string(1) == Some(b"TEST") {
         return call.answer_boolean(alive);
     }
@@ -408,9 +423,14 @@ fn respond(call: &mut Call) -> NativeResult {
 
 /// `term(address)`: treats it as gone: pending calls to it fail.
 pub(super) fn term(call: &mut Call) -> NativeResult {
-    let number = call.check_integer(1)?;
-    if let Some(peer) = u32::try_from(number).ok().and_then(Handle::new) {
-        call.vm().peer_gone(peer);
+    match destination(call, 1)? {
+        Destination::Service(peer) => call.vm().peer_gone(peer),
+        Destination::Global(index) => {
+            let name: *const [u8] = call.string(index).unwrap_or_default();
+            // SAFETY: the name is an argument.
+            call.vm().name_gone(unsafe { &*name });
+        }
+        Destination::Nobody => {}
     }
     NOTHING
 }

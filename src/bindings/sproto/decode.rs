@@ -8,13 +8,14 @@ use mlua::ffi;
 
 use super::handle::{Use, handle};
 use super::input;
-use crate::bindings::bytes::fail;
+use crate::bindings::bytes::{argument, fail};
 use crate::codec::sproto::DEPTH;
 use crate::codec::sproto::reader::{
     Fields, Item, Malformed, Numbers, count, number, numbers, split,
 };
 use crate::codec::sproto::schema::{Field, Kind, Shape, Type};
 use crate::vm::native::{Call, NOTHING, NativeResult, Outcome, Raise};
+use crate::vm::schemas::Handle;
 
 /// Values that the decoding of one structure has on the stack at once.
 const ROOM: c_int = 10;
@@ -72,6 +73,24 @@ pub(super) fn decode(call: &mut Call) -> NativeResult {
         // SAFETY: the copy stays on the stack.
         bytes = unsafe { &*copy };
     }
+    run(call, handle, bytes, sink)
+}
+
+/// `decode_from(type, text, offset)`: the same of what stands behind so many bytes.
+pub(super) fn decode_from(call: &mut Call) -> NativeResult {
+    let Some(handle) = handle(call, 1) else { return NOTHING };
+    let bytes = argument(call, 2)?;
+    let offset = usize::try_from(call.check_integer(3)?).unwrap_or(usize::MAX);
+    // SAFETY: a native has free slots; may raise, nothing here has a destructor.
+    unsafe {
+        ffi::lua_settop(call.state(), 2);
+        ffi::lua_createtable(call.state(), 0, 0);
+    }
+    run(call, handle, bytes.get(offset..).unwrap_or_default(), Sink::Fresh(3))
+}
+
+/// Fills what is at `sink`, and answers it; the bytes stay for as long as the native runs.
+fn run(call: &mut Call, handle: Handle, bytes: &[u8], sink: Sink) -> NativeResult {
     let used = Use::begin(call, handle)?;
     let decoded = structure(call, &used, used.described, bytes, sink, 0);
     used.end(call);
@@ -79,7 +98,7 @@ pub(super) fn decode(call: &mut Call) -> NativeResult {
         Ok(left) => {
             let (Sink::Fresh(result) | Sink::Given(result) | Sink::Values(result)) = sink;
             // SAFETY: the result's own index.
-            unsafe { ffi::lua_settop(state, result) };
+            unsafe { ffi::lua_settop(call.state(), result) };
             call.push_integer(i64::try_from(bytes.len() - left).unwrap_or(i64::MAX));
             Ok(Outcome::Values(2))
         }

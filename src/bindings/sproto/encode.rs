@@ -11,7 +11,7 @@ use super::handle::{Use, handle};
 use crate::bindings::bytes::{fail, push_written};
 use crate::codec::sproto::schema::{Field, Kind, Shape, Type};
 use crate::codec::sproto::writer::{Head, Numbers, begin_data, end_data};
-use crate::codec::sproto::{DEPTH, LARGEST};
+use crate::codec::sproto::{DEPTH, LARGEST, pack};
 use crate::vm::layout::Peek;
 use crate::vm::native::{Call, NativeResult, Outcome, Raise};
 
@@ -36,29 +36,53 @@ struct Walk<'a> {
 
 /// `encode(type, table)`: the bytes. A type that is a null pointer has no content.
 pub(super) fn encode(call: &mut Call) -> NativeResult {
-    let Some(handle) = handle(call, 1) else {
-        if !call.is_none_or_nil(2) {
-            call.check_type(2, ffi::LUA_TNIL)?;
-        }
-        call.push_bytes(b"");
-        return Ok(Outcome::Values(1));
-    };
     // SAFETY: shortening or filling the native's own frame.
     unsafe { ffi::lua_settop(call.state(), 2) };
-    let used = Use::begin(call, handle)?;
     let start = call.vm().scratch.len();
-    let encoded = Walk { used: &used, start }.structure(call, used.described, Source::Table(2), 0);
-    used.end(call);
-    match encoded {
-        Ok(()) => {
-            push_written(call, start);
-            Ok(Outcome::Values(1))
-        }
-        Err(raise) => {
+    append(call, 1, 2)?;
+    push_written(call, start);
+    Ok(Outcome::Values(1))
+}
+
+/// `frame(header_type, header, type, table)`: the bytes of both behind each other, packed. A type
+/// that is nil is left out.
+pub(super) fn frame(call: &mut Call) -> NativeResult {
+    // SAFETY: shortening or filling the native's own frame.
+    unsafe { ffi::lua_settop(call.state(), 4) };
+    let start = call.vm().scratch.len();
+    for (kind, table) in [(1, 2), (3, 4)] {
+        if call.peek(kind) != Peek::Nil
+            && let Err(raise) = append(call, kind, table)
+        {
             call.vm().scratch.truncate(start);
-            Err(raise)
+            return Err(raise);
         }
     }
+    let scratch = &mut call.vm().scratch;
+    let packed = scratch.len();
+    pack::pack_from(scratch, start);
+    push_written(call, packed);
+    call.vm().scratch.truncate(start);
+    Ok(Outcome::Values(1))
+}
+
+/// Appends the table at one index as a structure of the type at another.
+fn append(call: &mut Call, kind: c_int, table: c_int) -> Result<(), Raise> {
+    let Some(handle) = handle(call, kind) else {
+        if call.peek(table) != Peek::Nil {
+            call.check_type(table, ffi::LUA_TNIL)?;
+        }
+        return Ok(());
+    };
+    let used = Use::begin(call, handle)?;
+    let start = call.vm().scratch.len();
+    let source = Source::Table(table);
+    let encoded = Walk { used: &used, start }.structure(call, used.described, source, 0);
+    used.end(call);
+    if encoded.is_err() {
+        call.vm().scratch.truncate(start);
+    }
+    encoded
 }
 
 /// Runs what may call metamethods, and cuts off what they leave in the buffer.

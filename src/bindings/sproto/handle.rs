@@ -20,19 +20,18 @@ pub(super) fn handle(call: &Call, index: c_int) -> Option<Handle> {
     }
 }
 
-/// The schema at index 1. `what` it is called in the error.
+/// The schema at index 1, which stays at its place as long as it is not deleted. `what` it is called
+/// in the error.
 pub(super) fn schema<'a>(call: &'a mut Call, what: &str) -> Result<(Handle, &'a mut Known), Raise> {
     let Some(handle) = handle(call, 1) else {
         return Err(call.argument(1, format_args!("Need a {what} object")));
     };
     let vm = call.vm();
-    if vm.schemas.find(&vm.shared.schemas, handle).is_none() {
-        return Err(unknown(call));
-    }
-    let vm = call.vm();
-    match vm.schemas.find(&vm.shared.schemas, handle) {
-        Some(known) => Ok((handle, known)),
-        None => unreachable!("it was there a moment ago"),
+    let found = vm.schemas.find(&vm.shared.schemas, handle).map(NonNull::from);
+    match found {
+        // SAFETY: the call stays borrowed for as long as what was found of its VM.
+        Some(mut known) => Ok((handle, unsafe { known.as_mut() })),
+        None => Err(unknown(call)),
     }
 }
 
@@ -71,24 +70,28 @@ pub(super) struct Use<'a> {
 
 impl Use<'_> {
     /// Begins to use the type with a handle; pushes the names of fields.
+    #[inline]
     pub(super) fn begin(call: &mut Call, handle: Handle) -> Result<Self, Raise> {
-        make_names(call, handle)?;
         let vm = call.vm();
         let Some(known) = vm.schemas.enter(&vm.shared.schemas, handle) else {
             return Err(unknown(call));
         };
-        let known: NonNull<Known> = known;
         // SAFETY: what was entered stays until it is left, which is when nothing borrows from here
-        // any more; a native that is jumped out of never leaves it.
-        let known = unsafe { known.as_ref() };
+        // any more; a native that is jumped out of never leaves it. Only `names` is ever changed.
+        let known: &Known = unsafe { known.as_ref() };
         let schema: &Schema = &known.schema;
         let Some(described) = handle.type_index().and_then(|index| schema.types.get(index)) else {
             let forgotten = call.vm().schemas.leave(handle);
             give_back(call, forgotten);
             return Err(unknown(call));
         };
-        // SAFETY: a native has free slots; the reference is that of a table.
-        unsafe { ffi::lua_rawgeti(call.state(), ffi::LUA_REGISTRYINDEX, known.names.into()) };
+        let names = known.names;
+        if names == NO_REFERENCE {
+            push_new_names(call, handle, schema);
+        } else {
+            // SAFETY: a native has free slots; the reference is that of a table.
+            unsafe { ffi::lua_rawgeti(call.state(), ffi::LUA_REGISTRYINDEX, names.into()) };
+        }
         Ok(Self { handle, schema, described, names: call.top() })
     }
 
@@ -100,42 +103,34 @@ impl Use<'_> {
     }
 
     /// Ends it. Not ended, the schema stays for as long as the service.
+    #[inline]
     pub(super) fn end(self, call: &mut Call) {
         let forgotten = call.vm().schemas.leave(self.handle);
-        give_back(call, forgotten);
+        if forgotten.is_some() {
+            give_back(call, forgotten);
+        }
     }
 }
 
-/// Makes the table of names if there is none yet.
-fn make_names(call: &mut Call, handle: Handle) -> Result<(), Raise> {
-    let vm = call.vm();
-    let Some(known) = vm.schemas.find(&vm.shared.schemas, handle) else {
-        return Err(unknown(call));
-    };
-    if known.names != NO_REFERENCE {
-        return Ok(());
-    }
-    let count = known.schema.names.len();
+/// Makes the table of names, pushes it, and keeps it for the next time.
+#[cold]
+fn push_new_names(call: &mut Call, handle: Handle, schema: &Schema) {
     let state = call.state();
-    // SAFETY: a native has free slots. Each step may raise, and nothing is held meanwhile: a name
-    // is borrowed for its push alone, which copies it before anything can run.
-    unsafe {
-        ffi::lua_createtable(state, c_int::try_from(count).unwrap_or(0), 0);
-        for index in 0..count {
-            let vm = call.vm();
-            let Some(known) = vm.schemas.find(&vm.shared.schemas, handle) else {
-                return Err(unknown(call));
-            };
-            let name: *const [u8] = &raw const *known.schema.names[index];
-            call.push_bytes(&*name);
-            ffi::lua_rawseti(state, -2, i64::try_from(index).unwrap_or(0) + 1);
+    let count = c_int::try_from(schema.names.len()).unwrap_or(0);
+    // SAFETY: a native has free slots. Each step may raise; the names are those of a schema in use.
+    let names = unsafe {
+        ffi::lua_createtable(state, count, 0);
+        for (index, name) in (1..).zip(&schema.names) {
+            call.push_bytes(name);
+            ffi::lua_rawseti(state, -2, index);
         }
-        let names = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
-        let vm = call.vm();
-        match vm.schemas.find(&vm.shared.schemas, handle) {
-            Some(known) if known.names == NO_REFERENCE => known.names = names,
-            _ => ffi::luaL_unref(state, ffi::LUA_REGISTRYINDEX, names),
-        }
+        ffi::lua_pushvalue(state, -1);
+        ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX)
+    };
+    let vm = call.vm();
+    match vm.schemas.find(&vm.shared.schemas, handle) {
+        Some(known) if known.names == NO_REFERENCE => known.names = names,
+        // SAFETY: the reference was just made, and nothing uses it.
+        _ => unsafe { ffi::luaL_unref(state, ffi::LUA_REGISTRYINDEX, names) },
     }
-    Ok(())
 }

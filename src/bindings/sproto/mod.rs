@@ -1,5 +1,5 @@
-//! `sproto.core`: structures of a schema to bytes and back; and the compiler of schemas for
-//! `sprotoparser`.
+//! `sproto.core`: structures of a schema to bytes and back; and `skynet.sproto`, what `sproto` and
+//! `sprotoparser` need besides.
 //!
 //! Source: reference 17. Handles are light userdata that mean something on this node alone.
 //! Not here: the bytes (`codec/sproto`), who keeps a schema (`vm/schemas.rs`).
@@ -18,6 +18,7 @@ use super::bytes::{argument, module, produce};
 use super::skynet::address;
 use crate::codec::sproto::{self, pack};
 use crate::natives;
+use crate::vm::layout::Peek;
 use crate::vm::native::{Call, Entry, NativeResult, Outcome, Raise};
 
 const FUNCTIONS: &[Entry] = natives![
@@ -36,8 +37,10 @@ const FUNCTIONS: &[Entry] = natives![
 ];
 
 /// Functions of `skynet.sproto`, which is not for scripts.
-const COMPILER: &[Entry] = natives![
+const INTERNAL: &[Entry] = natives![
     c"compile" => compile,
+    c"decode_from" => decode::decode_from,
+    c"frame" => encode::frame,
 ];
 
 /// Opens `sproto.core`.
@@ -53,19 +56,22 @@ pub(super) unsafe extern "C-unwind" fn open(state: *mut ffi::lua_State) -> c_int
 ///
 /// # Safety
 /// Called by Lua, as `require` does.
-pub(super) unsafe extern "C-unwind" fn open_compiler(state: *mut ffi::lua_State) -> c_int {
+pub(super) unsafe extern "C-unwind" fn open_internal(state: *mut ffi::lua_State) -> c_int {
     // SAFETY: called protected.
-    unsafe { module(state, COMPILER) }
+    unsafe { module(state, INTERNAL) }
 }
 
 /// The bytes at `index`: a string, or a pointer with its size behind it. They are good until Lua
 /// runs.
+#[inline]
 fn input<'a>(call: &mut Call, index: c_int) -> Result<&'a [u8], Raise> {
-    if !matches!(call.kind(index), ffi::LUA_TSTRING | ffi::LUA_TUSERDATA | ffi::LUA_TLIGHTUSERDATA)
-    {
-        return Err(call.argument(index, format_args!("Need a string or userdata")));
-    }
-    let bytes = address::view(call, index)?;
+    let bytes = match call.peek(index) {
+        Peek::String(bytes) => bytes,
+        _ if matches!(call.kind(index), ffi::LUA_TUSERDATA | ffi::LUA_TLIGHTUSERDATA) => {
+            address::view(call, index)?
+        }
+        _ => return Err(call.argument(index, format_args!("Need a string or userdata"))),
+    };
     // SAFETY: the string is on the stack; what a pointer leads to stays while no Lua runs.
     Ok(unsafe { &*bytes })
 }

@@ -10,7 +10,7 @@ mod text;
 mod writer;
 
 pub use kind::Kind;
-pub use reader::{Document, Invalid, Value, array_index};
+pub use reader::{Document, Invalid, Place, Value, array_index};
 pub use text::is_text;
 pub use writer::{Refused, begin, end, put_binary, put_head, put_regex, put_string};
 
@@ -20,6 +20,9 @@ pub const WRITE_DEPTH: usize = 128;
 /// Documents inside each other that are read, at most. More than are written, and than a server
 /// sends.
 pub const READ_DEPTH: usize = 2 * WRITE_DEPTH;
+
+/// Bytes of the largest document that is written. A server takes messages of 48 MB.
+pub const LARGEST: usize = 64 << 20;
 
 /// Bytes of a length.
 const LENGTH: usize = 4;

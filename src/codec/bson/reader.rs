@@ -58,6 +58,18 @@ pub enum Value<'a> {
     Raw(Kind, &'a [u8]),
 }
 
+/// Where the value of an element stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The element's key.
+    pub key: &'a [u8],
+    /// Its kind.
+    pub kind: Kind,
+    /// How many bytes of the document were left there, the last one apart, if values of this kind
+    /// all have the same width.
+    pub at: Option<usize>,
+}
+
 /// The elements of a document that have not been read yet.
 #[derive(Debug, Clone)]
 pub struct Document<'a> {
@@ -199,19 +211,19 @@ impl<'a> Document<'a> {
         Ok(elements)
     }
 
-    /// Looks at the next element without its value: the key, and where its value begins and of
-    /// which kind it is, if its kind has a fixed width.
+    /// The place of the next element's value.
     ///
     /// # Errors
     /// As for reading it.
-    pub fn next_fixed(&mut self) -> Result<Option<(&'a [u8], Kind, Option<usize>)>, Invalid> {
+    pub fn next_place(&mut self) -> Result<Option<Place<'a>>, Invalid> {
         let Some((number, rest)) = self.rest.split_first() else { return Ok(None) };
         self.rest = rest;
         let key = self.name()?;
         let kind = Kind::from_number(*number).ok_or(Invalid::Kind(*number))?;
         let left = self.left();
         self.value(kind)?;
-        Ok(Some((key, kind, kind.width().filter(|width| *width > 0).map(|_| left))))
+        let at = kind.width().filter(|width| *width > 0).map(|_| left);
+        Ok(Some(Place { key, kind, at }))
     }
 }
 

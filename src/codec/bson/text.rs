@@ -3,7 +3,19 @@
 /// True if a string of BSON may hold `bytes`.
 #[inline]
 pub fn is_text(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes).is_ok() || has_surrogates_only(bytes)
+    bytes.is_ascii() || std::str::from_utf8(bytes).is_ok() || has_surrogates_only(bytes)
+}
+
+/// True if `bytes` are ASCII without a zero byte, as nearly all keys are.
+#[inline]
+pub(super) fn is_plain(bytes: &[u8]) -> bool {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * LOW;
+    // A byte that is zero or beyond ASCII has its highest bit set in this.
+    let marked = |word: u64| (word.wrapping_sub(LOW) | word) & HIGH;
+    let (words, rest) = bytes.as_chunks::<8>();
+    let seen = words.iter().fold(0, |seen, word| seen | marked(u64::from_le_bytes(*word)));
+    seen == 0 && rest.iter().all(|byte| (1..0x80).contains(byte))
 }
 
 /// True if nothing but halves of surrogate pairs keeps `bytes` from being UTF-8.
@@ -27,6 +39,12 @@ mod tests {
     fn text_is_utf8_and_lone_surrogates() {
         for text in ["", "plain", "über", "漢字", "\u{10ffff}", "a\0b"] {
             assert!(is_text(text.as_bytes()), "{text}");
+        }
+        for text in ["", "a", "eight by", "more than eight", "\x7f\x01"] {
+            assert!(is_plain(text.as_bytes()), "{text}");
+        }
+        for text in ["\0", "\u{80}", "eight by\0", "eigh\0 by", "eight b\u{fc}", "\u{fc} eight"] {
+            assert!(!is_plain(text.as_bytes()), "{text}");
         }
         assert!(is_text(b"\xed\xa0\x80 and \xed\xbf\xbf"));
         let bad: [&[u8]; 8] = [

@@ -1,5 +1,6 @@
 //! Writes a document element by element.
 
+use super::text::is_plain;
 use super::{Kind, LENGTH, is_text};
 
 /// What no document can hold.
@@ -21,7 +22,7 @@ pub fn begin(out: &mut Vec<u8>) -> usize {
     start
 }
 
-/// Ends a document. Its length is below 2 GiB.
+/// Ends a document.
 #[inline]
 pub fn end(out: &mut Vec<u8>, start: usize) {
     out.push(0);
@@ -48,11 +49,13 @@ pub fn put_head(out: &mut Vec<u8>, kind: Kind, key: &[u8]) -> Result<(), Refused
 /// Appends a text that ends with a zero byte.
 #[inline]
 fn put_name(out: &mut Vec<u8>, name: &[u8]) -> Result<(), Refused> {
-    if !is_text(name) {
-        return Err(Refused::Text);
-    }
-    if memchr::memchr(0, name).is_some() {
-        return Err(Refused::Zero);
+    if !is_plain(name) {
+        if !is_text(name) {
+            return Err(Refused::Text);
+        }
+        if memchr::memchr(0, name).is_some() {
+            return Err(Refused::Zero);
+        }
     }
     out.reserve(name.len() + 1);
     out.extend_from_slice(name);

@@ -231,7 +231,7 @@ impl Key {
     /// # Errors
     /// When `text` is no such thing. What was appended then is of no use.
     pub fn decrypt(&self, out: &mut Vec<u8>, text: &[u8], padding: Padding) -> Result<(), Invalid> {
-        if text.is_empty() || text.len() % BLOCK != 0 {
+        if text.is_empty() || !text.len().is_multiple_of(BLOCK) {
             return Err(Invalid::Length(text.len()));
         }
         let start = out.len();

@@ -16,8 +16,8 @@ pub fn key_of(text: &[u8]) -> [u8; 8] {
     let mut right = 1_315_423_911_u32;
     for byte in text {
         let byte = u32::from(*byte);
-        left = left.wrapping_add((left << 5).wrapping_add(byte));
-        right ^= (right << 5).wrapping_add(byte).wrapping_add(right >> 2);
+        left = (left << 5).wrapping_add(left.wrapping_add(byte));
+        right ^= (right << 5).wrapping_add((right >> 2).wrapping_add(byte));
     }
     join(left, right)
 }
@@ -34,13 +34,19 @@ pub fn hmac64(challenge: [u8; 8], secret: [u8; 8]) -> [u8; 8] {
 
 /// The same by plain MD5: the halves of the digest of both, three times, are xored.
 pub fn hmac64_md5(challenge: [u8; 8], secret: [u8; 8]) -> [u8; 8] {
-    let mut text = [0; 48];
-    for part in text.as_chunks_mut::<16>().0 {
-        part[..8].copy_from_slice(&challenge);
-        part[8..].copy_from_slice(&secret);
-    }
-    let digest = md5::sum(&text);
-    std::array::from_fn(|at| digest[at] ^ digest[at + 8])
+    /// Where the text ends, and MD5's padding begins.
+    const END: usize = 12;
+    let ([x0, x1], [y0, y1]) = (split(challenge), split(secret));
+    let four = [x0, x1, y0, y1];
+    let words = std::array::from_fn(|at| match at {
+        ..END => four[at % 4],
+        END => 0x80,
+        14 => 8 * 4 * 12,
+        _ => 0,
+    });
+    let end = md5::rounds(&words, INITIAL);
+    let [a, b, c, d] = std::array::from_fn(|at| INITIAL[at].wrapping_add(end[at]));
+    join(a ^ c, b ^ d)
 }
 
 /// The SHA-1 digest of a text.
@@ -76,6 +82,14 @@ mod tests {
 
     fn text(bytes: &[u8]) -> String {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn the_code_by_plain_md5_is_made_of_the_digest() {
+        let (challenge, secret) = (*b"\x011234567", *b"abcdefg\xff");
+        let digest = md5::sum(&[challenge, secret].concat().repeat(3));
+        let halves: [u8; 8] = std::array::from_fn(|at| digest[at] ^ digest[at + 8]);
+        assert_eq!(hmac64_md5(challenge, secret), halves);
     }
 
     #[test]

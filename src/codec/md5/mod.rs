@@ -82,14 +82,20 @@ const SINES: [u32; 64] = [
     0xeb86_d391,
 ];
 
-/// Four steps of a round: the function, the words they take, and by how much they turn.
+/// Four steps of a round: what they mix, in two parts of which the second alone waits for the step
+/// before; which words they take; and by how much they turn.
 macro_rules! four_steps {
-    ($state:ident, $words:ident, $step:expr, $function:expr, $index:expr, $turns:expr) => {{
+    ($state:ident, $words:ident, $step:expr, $mix:expr, $index:expr, $turns:expr) => {{
         let [mut a, mut b, mut c, mut d] = $state;
         let step = $step;
         let word = |at: usize| $words[$index(at) % 16].wrapping_add(SINES[at]);
         let add = |x: u32, y: u32, z: u32, w: u32, n: u32, turn: u32| {
-            $function(y, z, w).wrapping_add(x).wrapping_add(n).rotate_left(turn).wrapping_add(y)
+            let (early, late): (u32, u32) = $mix(y, z, w);
+            x.wrapping_add(n)
+                .wrapping_add(early)
+                .wrapping_add(late)
+                .rotate_left(turn)
+                .wrapping_add(y)
         };
         a = add(a, b, c, d, word(step), $turns[0]);
         d = add(d, a, b, c, word(step + 1), $turns[1]);
@@ -100,24 +106,24 @@ macro_rules! four_steps {
 }
 
 /// The 64 steps over a block, from `state` on, without adding what they started from.
-#[inline]
+#[inline(never)]
 pub fn rounds(words: &[u32; 16], state: [u32; 4]) -> [u32; 4] {
     let mut state = state;
     for four in 0..4 {
-        let mix = |x: u32, y: u32, z: u32| z ^ (x & (y ^ z));
+        let mix = |x: u32, y: u32, z: u32| (0, z ^ (x & (y ^ z)));
         four_steps!(state, words, 4 * four, mix, |at| at, [7, 12, 17, 22]);
     }
     for four in 4..8 {
-        // The halves have no bit in common, so that they can be added one after the other.
-        let mix = |x: u32, y: u32, z: u32| (x & z).wrapping_add(y & !z);
+        // The two parts have no bit in common, so that they can be added one after the other.
+        let mix = |x: u32, y: u32, z: u32| (y & !z, x & z);
         four_steps!(state, words, 4 * four, mix, |at| 5 * at + 1, [5, 9, 14, 20]);
     }
     for four in 8..12 {
-        let mix = |x: u32, y: u32, z: u32| x ^ y ^ z;
+        let mix = |x: u32, y: u32, z: u32| (0, x ^ (y ^ z));
         four_steps!(state, words, 4 * four, mix, |at| 3 * at + 5, [4, 11, 16, 23]);
     }
     for four in 12..16 {
-        let mix = |x: u32, y: u32, z: u32| y ^ (x | !z);
+        let mix = |x: u32, y: u32, z: u32| (0, y ^ (x | !z));
         four_steps!(state, words, 4 * four, mix, |at| 7 * at, [6, 10, 15, 21]);
     }
     state

@@ -3,4 +3,5 @@
 
 pub mod command;
 pub mod reply;
+pub mod request;
 pub mod split;

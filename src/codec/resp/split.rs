@@ -100,6 +100,8 @@ impl Splitter {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// The replies that come out of `input`, given in pieces of `step` bytes.
@@ -119,7 +121,6 @@ mod tests {
                 return (all, fed);
             }
         }
-        assert!(splitter.is_empty());
         (all, Ok(()))
     }
 
@@ -147,5 +148,25 @@ mod tests {
         let mut splitter = Splitter::new(1 << 30);
         splitter.feed(b"$536870912\r\nabc", |_, _| ()).unwrap();
         assert!(splitter.pending.capacity() <= AHEAD + KEPT);
+    }
+
+    proptest! {
+        #[test]
+        fn the_cuts_decide_nothing_whatever_bytes_come(
+            input in proptest::collection::vec(
+                prop_oneof![
+                    1 => any::<u8>(),
+                    20 => prop::sample::select(b"+-:$*\r\n012".to_vec()),
+                ],
+                0..120,
+            ),
+            good in 0_usize..4,
+            step in 1_usize..30,
+        ) {
+            let input = [b"*2\r\n$2\r\nab\r\n:1\r\n".repeat(good), input].concat();
+            let (whole, pieces) = (cut(&input, input.len().max(1)), cut(&input, step));
+            prop_assert_eq!(&whole.0, &pieces.0);
+            prop_assert_eq!(whole.1.is_ok(), pieces.1.is_ok());
+        }
     }
 }

@@ -17,6 +17,9 @@ macro_rules! fail {
     ($($text:tt)*) => { return Err(Failure(format!($($text)*))) };
 }
 
+/// Bytes of the largest text that is compiled: its tree takes many times as much.
+pub const LARGEST_TEXT: usize = 4 << 20;
+
 /// Name of a type or field.
 pub(super) type Name = Vec<u8>;
 
@@ -52,6 +55,10 @@ pub(super) type Types = BTreeMap<Name, Vec<FieldPlan>>;
 /// # Errors
 /// When the text is no schema.
 pub fn compile(text: &[u8], file: &str) -> Result<Vec<u8>, Failure> {
+    if text.len() > LARGEST_TEXT {
+        let length = text.len();
+        fail!("text of {length} bytes at [{file}] is too large (limit {LARGEST_TEXT})");
+    }
     let items = grammar::parse(text).map_err(|refusal| {
         Failure(match refusal {
             Refusal::Syntax(line) => format!("syntax error at [{file}] line ({line})"),

@@ -14,7 +14,7 @@ pub mod reader;
 pub mod schema;
 pub mod writer;
 
-pub use compile::{Failure, compile};
+pub use compile::{Failure, LARGEST_TEXT, compile};
 
 /// Bytes of the largest structure that is encoded or unpacked.
 pub const LARGEST: usize = 1 << 24;

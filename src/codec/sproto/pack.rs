@@ -25,55 +25,141 @@ pub enum Invalid {
 }
 
 /// Which bytes of a word are not zero, a bit each.
-fn set_bytes(word: [u8; WORD]) -> u8 {
+#[inline]
+fn set_bytes(word: u64) -> u8 {
     const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
     /// Moves the highest bit of each byte into the highest byte.
     const GATHER: u64 = 0x0002_0408_1020_4081;
-    let word = u64::from_le_bytes(word);
     let highest = (((word & LOW) + LOW) | word) & !LOW;
     (highest.wrapping_mul(GATHER) >> 56) as u8
 }
 
-/// Appends `bytes`, packed; they are filled up with zeros to whole words.
-pub fn pack(out: &mut Vec<u8>, bytes: &[u8]) {
-    // A run costs two bytes, and at worst every 256 words begin one.
-    out.reserve(bytes.len() + bytes.len().div_ceil(LONGEST_RUN * WORD) * 2 + 2 + WORD);
-    let (words, rest) = bytes.as_chunks::<WORD>();
-    let mut last = [0; WORD];
-    last[..rest.len()].copy_from_slice(rest);
-    let last = if rest.is_empty() { &[][..] } else { std::slice::from_ref(&last) };
-    // Where the number of words of the current run stands.
-    let mut run = None;
-    for word in words.iter().chain(last) {
-        let set = set_bytes(*word);
-        if let Some(count) = run
-            && set.count_ones() >= NEARLY_ALL
-        {
-            let count: usize = count;
-            out.extend_from_slice(word);
-            out[count] += 1;
-            if usize::from(out[count]) == LONGEST_RUN - 1 {
-                run = None;
+/// How the bytes of half a word move that belong to four bits.
+struct Moves {
+    /// How many they are.
+    count: u32,
+    /// Which bytes of the half have so many zeros below them: they move by as many places.
+    by_zeros: [u32; 4],
+}
+
+/// For each combination of four bits.
+static MOVES: [Moves; 16] = {
+    let mut table = [const { Moves { count: 0, by_zeros: [0; 4] } }; 16];
+    let mut bits = 0;
+    while bits < 16 {
+        let mut zeros = 0;
+        let mut place = 0;
+        while place < 4 {
+            if bits >> place & 1 == 1 {
+                table[bits].count += 1;
+                table[bits].by_zeros[zeros] |= 0xff << (8 * place);
+            } else {
+                zeros += 1;
             }
-            continue;
+            place += 1;
         }
-        run = None;
+        bits += 1;
+    }
+    table
+};
+
+impl Moves {
+    #[inline]
+    const fn halves(set: u8) -> (&'static Self, &'static Self) {
+        (&MOVES[(set & 15) as usize], &MOVES[(set >> 4) as usize])
+    }
+
+    /// Moves bytes that lie together to their places.
+    #[inline]
+    const fn spread(&self, bytes: u32) -> u64 {
+        let [none, one, two, three] = self.by_zeros;
+        ((bytes & none) | (bytes << 8 & one) | (bytes << 16 & two) | (bytes << 24 & three)) as u64
+    }
+
+    /// Moves bytes from their places together.
+    #[inline]
+    const fn gather(&self, half: u32) -> u64 {
+        let [none, one, two, three] = self.by_zeros;
+        ((half & none) | ((half & one) >> 8) | ((half & two) >> 16) | ((half & three) >> 24)) as u64
+    }
+}
+
+/// Appends words, packed.
+#[derive(Default)]
+struct Packer {
+    /// Where the number of words of the current run stands.
+    run: Option<usize>,
+}
+
+impl Packer {
+    #[inline]
+    fn add(&mut self, out: &mut Vec<u8>, bytes: [u8; WORD]) {
+        let word = u64::from_le_bytes(bytes);
+        let set = set_bytes(word);
+        let (low, high) = Moves::halves(set);
+        if let Some(count) = self.run {
+            if low.count + high.count >= NEARLY_ALL {
+                out.extend_from_slice(&bytes);
+                out[count] += 1;
+                if usize::from(out[count]) == LONGEST_RUN - 1 {
+                    self.run = None;
+                }
+                return;
+            }
+            self.run = None;
+        }
         if set == RUN {
             out.extend_from_slice(&[RUN, 0]);
-            run = Some(out.len() - 1);
-            out.extend_from_slice(word);
-            continue;
+            self.run = Some(out.len() - 1);
+            out.extend_from_slice(&bytes);
+            return;
         }
-        let mut record = [0; WORD + 1];
-        record[0] = set;
-        let mut length = 1;
-        for (bit, byte) in word.iter().enumerate() {
-            record[length] = *byte;
-            length += usize::from(set >> bit & 1);
-        }
-        out.extend_from_slice(&record);
-        out.truncate(out.len() - record.len() + length);
+        #[allow(clippy::cast_possible_truncation, reason = "the two halves")]
+        let halves = (word as u32, (word >> 32) as u32);
+        let together = low.gather(halves.0) | high.gather(halves.1) << (8 * low.count);
+        // Of at most seven bytes the eighth place is free.
+        out.extend_from_slice(&(together << 8 | u64::from(set)).to_le_bytes());
+        let unused = WORD - 1 - (low.count + high.count) as usize;
+        out.truncate(out.len() - unused);
     }
+}
+
+/// Appends `bytes`, packed; they are filled up with zeros to whole words.
+pub fn pack(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.reserve(largest(bytes.len()));
+    let (words, rest) = bytes.as_chunks::<WORD>();
+    let mut packer = Packer::default();
+    for word in words {
+        packer.add(out, *word);
+    }
+    if !rest.is_empty() {
+        packer.add(out, filled_up(rest));
+    }
+}
+
+/// Appends what `out` holds from `start` on, packed.
+pub fn pack_from(out: &mut Vec<u8>, start: usize) {
+    let end = out.len();
+    out.reserve(largest(end - start));
+    let mut packer = Packer::default();
+    let mut at = start;
+    while at < end {
+        let rest = &out[at..end];
+        let word = rest.first_chunk::<WORD>().copied().unwrap_or_else(|| filled_up(rest));
+        packer.add(out, word);
+        at += WORD;
+    }
+}
+
+/// Bytes that so many take at most, packed: a run costs two, and at worst every 256 words begin one.
+const fn largest(length: usize) -> usize {
+    length + length.div_ceil(LONGEST_RUN * WORD) * 2 + 2 + WORD
+}
+
+fn filled_up(rest: &[u8]) -> [u8; WORD] {
+    let mut word = [0; WORD];
+    word[..rest.len()].copy_from_slice(rest);
+    word
 }
 
 /// Appends what was packed.
@@ -96,25 +182,15 @@ pub fn unpack(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Invalid> {
             rest = after;
             continue;
         }
-        let length = head.count_ones() as usize;
-        let mut word = [0; WORD];
-        if let Some(given) = after.first_chunk::<WORD>() {
-            let mut at = 0;
-            for (bit, byte) in word.iter_mut().enumerate() {
-                let set = head >> bit & 1;
-                *byte = given[at % WORD] & set.wrapping_neg();
-                at += usize::from(set);
-            }
-        } else {
-            let mut given = after.iter();
-            for (bit, byte) in word.iter_mut().enumerate() {
-                if head >> bit & 1 == 1 {
-                    *byte = *given.next().ok_or(Invalid::Truncated)?;
-                }
-            }
-        }
-        out.extend_from_slice(&word);
-        rest = &after[length..];
+        let (low, high) = Moves::halves(*head);
+        let given = after.first_chunk::<WORD>().copied();
+        let given = u64::from_le_bytes(given.unwrap_or_else(|| filled_up(after)));
+        #[allow(clippy::cast_possible_truncation, reason = "the two halves")]
+        let halves = (given as u32, (given >> (8 * low.count)) as u32);
+        let word = low.spread(halves.0) | high.spread(halves.1) << 32;
+        out.extend_from_slice(&word.to_le_bytes());
+        let length = (low.count + high.count) as usize;
+        rest = after.get(length..).ok_or(Invalid::Truncated)?;
     }
     if out.len() - start > LARGEST { Err(Invalid::TooLarge) } else { Ok(()) }
 }
@@ -126,6 +202,9 @@ mod tests {
     fn packed(bytes: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         pack(&mut out, bytes);
+        let mut both = [b"before", bytes].concat();
+        pack_from(&mut both, 6);
+        assert_eq!(both[6 + bytes.len()..], out);
         out
     }
 

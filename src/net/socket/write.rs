@@ -30,6 +30,11 @@ impl Socket {
         self.write_with(bytes, Priority::Low)
     }
 
+    /// Bytes that wait to be sent.
+    pub fn queued(&self) -> usize {
+        self.stream().map_or(0, |stream| stream.queued())
+    }
+
     fn write_with(&self, bytes: &[u8], priority: Priority) -> Result<usize, Ended> {
         match self.link.get() {
             Some(Link::Tcp(stream)) => {

@@ -35,6 +35,8 @@ function handlers.request_handler(username, message)
     error("request failed", 0)
   elseif message == "slow" then
     skynet.sleep(3)
+  elseif message == "pass on" then
+    return skynet.tostring(skynet.rawcall(".agent", "client", message))
   end
   return ("%s %s %d"):format((msgserver.userid(username)), message, handled)
 end

@@ -231,3 +231,15 @@ fn a_peer_may_name_a_service_by_number_by_local_name_and_by_registered_name() {
     node::codec::seri::put_integer(&mut expected, number.into());
     assert_eq!(answer, expected);
 }
+
+#[test]
+fn a_name_without_a_sign_is_a_global_one_and_may_appear_later() {
+    let mut subject = Subject::start("", "");
+    subject.run("skynet.name('EARLY', skynet.self())");
+    let call = |name: &str| format!("return cluster.call('self', '{name}', 'echo', '{name}')");
+    assert_eq!(subject.run(&call("EARLY")), "EARLY");
+    let later = subject.begin(&call("LATER"));
+    assert_eq!(subject.run(&call("EARLY")), "EARLY", "nobody waits behind it");
+    subject.run("skynet.name('LATER', skynet.self())");
+    assert_eq!(subject.end(later), "LATER");
+}

@@ -125,6 +125,7 @@ impl Network {
         let [one, two] = &network.names;
         for name in [one, two] {
             Self::ip(&format!("netns add {name}"))?;
+            Self::ip(&format!("-n {name} link set lo up"))?;
         }
         Self::ip(&format!("-n {one} link add host type veth peer name host netns {two}"))?;
         for (name, address) in [(one, "192.168.1.101"), (two, "192.168.1.102")] {

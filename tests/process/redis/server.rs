@@ -20,10 +20,9 @@ pub(crate) fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
-/// A certificate for localhost and 127.0.0.1, with its key, as files of a folder.
+/// A certificate for localhost and 127.0.0.1: `cert.pem` of a folder, with `key.pem` beside it.
 pub(crate) struct Certificate {
     pub(crate) certificate: PathBuf,
-    pub(crate) key: PathBuf,
 }
 
 impl Certificate {
@@ -33,7 +32,7 @@ impl Certificate {
         let (certificate, key) = (folder.path("cert.pem"), folder.path("key.pem"));
         fs::write(&certificate, made.cert.pem()).unwrap();
         fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-        Self { certificate, key }
+        Self { certificate }
     }
 }
 
@@ -67,7 +66,7 @@ impl Server {
         loop {
             let port = free_port();
             let mut child = spawn(&folder, port, &arguments);
-            if comes_up(&folder) {
+            if comes_up(&mut child, &folder) {
                 return Self { child, arguments, port, folder };
             }
             let _ = child.wait();
@@ -110,7 +109,7 @@ impl Server {
     /// Starts it again on the same port, after `kill`.
     pub(crate) fn restart(&mut self) {
         self.child = spawn(&self.folder, self.port, &self.arguments);
-        assert!(comes_up(&self.folder), "the port was taken by another");
+        assert!(comes_up(&mut self.child, &self.folder), "the port was taken by another");
     }
 
     /// Sends its process a signal by name, such as `STOP` and `CONT`.
@@ -118,10 +117,16 @@ impl Server {
         signal(self.child.id(), name);
     }
 
-    /// Runs one command on a connection of its own; gives the first line of its reply. For servers
-    /// without TLS.
+    /// Runs one command on a connection of its own, as `command`.
     pub(crate) fn command(&self, parts: &[&str]) -> String {
         command(&self.address(), parts)
+    }
+
+    /// The same behind AUTH with a password.
+    pub(crate) fn command_as(&self, password: &str, parts: &[&str]) -> String {
+        let mut stream = TcpStream::connect(self.address()).unwrap();
+        assert_eq!(exchange(&mut stream, &["AUTH", password]), "+OK");
+        exchange(&mut stream, parts)
     }
 }
 
@@ -132,13 +137,16 @@ impl Drop for Server {
 }
 
 /// Waits until the server takes connections; false when its port was taken by another.
-fn comes_up(folder: &Folder) -> bool {
+fn comes_up(child: &mut Child, folder: &Folder) -> bool {
     let log = folder.path(LOG);
     let mut up = false;
     wait_until("redis-server takes connections", || {
+        let ended = child.try_wait().unwrap().is_some();
         let text = fs::read_to_string(&log).unwrap_or_default();
         up = text.contains("Ready to accept connections");
-        up || text.contains("Could not create server TCP listening socket")
+        let taken = text.contains("Could not create server TCP listening socket");
+        assert!(!ended || up || taken, "redis-server does not start: {text}");
+        up || taken
     });
     up
 }
@@ -158,9 +166,13 @@ fn spawn(folder: &Folder, port: u16, arguments: &[String]) -> Child {
         .expect("redis-server (tests/setup.sh installs it)")
 }
 
-/// Runs one command at an address; gives the first line of its reply, of a string the string.
+/// Runs one command at an address without TLS; gives the first line of its reply, of a string the
+/// string.
 pub(crate) fn command(address: &str, parts: &[&str]) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
+    exchange(&mut TcpStream::connect(address).unwrap(), parts)
+}
+
+fn exchange(stream: &mut TcpStream, parts: &[&str]) -> String {
     let mut bytes = format!("*{}\r\n", parts.len());
     for part in parts {
         bytes.push_str(&format!("${}\r\n{part}\r\n", part.len()));

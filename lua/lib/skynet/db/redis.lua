@@ -18,7 +18,17 @@ local client = require "skynet.redis.client"
 ---@field tls? boolean|table `verify`, `ca`, `certfile`, `keyfile`, `ciphers`, `servername`
 ---@field connect_timeout? number centiseconds for connection, TLS, AUTH and SELECT; 500 if absent
 ---@field command_timeout? number centiseconds for a reply; without it a call waits for ever
+---@field hosts? skynet.redis.host[] servers of which each will do, tried in turn
+---@field sentinels? skynet.redis.host[] those that know where `master` is
+---@field master? string the name of a master
+---@field sentinel_auth? string password at the sentinels
+---@field sentinel_username? string
 ---@field overload? fun(overloaded: boolean) called when the server takes less than it is sent
+
+---@alias skynet.redis.host string|{host: string, port: integer?} `host:port`, or a table of both
+
+--- The port of sentinels, and of servers.
+local SENTINEL_PORT, PORT = 26379, 6379
 
 local redis = {}
 
@@ -47,11 +57,35 @@ function command:disconnect()
   setmetatable(self, nil)
 end
 
+--- A list of servers as `host:port`.
+local function addresses(hosts, port)
+  local all = {}
+  for index, host in ipairs(hosts) do
+    if type(host) == "table" then
+      local name = tostring(host.host)
+      host = (name:find ":" and "[%s]:%d" or "%s:%d"):format(name, host.port or port)
+    elseif type(host) == "string" and not host:find ":%d+$" then
+      host = ("%s:%d"):format(host, port)
+    end
+    all[index] = host
+  end
+  return all
+end
+
 ---@param conf skynet.redis.options|string options, or an address
 ---@return skynet.redis.options
 local function options(conf)
   if type(conf) == "string" then
     return { url = conf }
+  end
+  if type(conf) == "table" and (conf.hosts or conf.sentinels) then
+    local flat = {}
+    for key, value in pairs(conf) do
+      flat[key] = value
+    end
+    flat.hosts = conf.hosts and addresses(conf.hosts, PORT)
+    flat.sentinels = conf.sentinels and addresses(conf.sentinels, SENTINEL_PORT)
+    return flat
   end
   return conf
 end

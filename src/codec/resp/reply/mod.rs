@@ -13,7 +13,7 @@ pub const MAX_DEPTH: usize = 128;
 /// Bytes shown of something that is no reply.
 const SHOWN: usize = 32;
 
-/// Longest line with a length: a sign and the digits of 64 bits.
+/// Longest line with a number: its type, the sign and digits of 64 bits, its end.
 const LENGTH_LINE: usize = 24;
 
 /// Why bytes are no reply.
@@ -122,6 +122,9 @@ impl Scanner {
         };
         if matches!(kind, b'+' | b'-') {
             return Ok(Some((end, false)));
+        }
+        if end - self.at > LENGTH_LINE {
+            return Err(Malformed::Number(shown(&input[self.at..])));
         }
         let count = number(line).ok_or_else(|| Malformed::Number(shown(line)))?;
         match kind {

@@ -1,0 +1,31 @@
+#!/bin/sh
+# run.sh [NODE]: the bridge between two processes over a redis-server of its own, which is started and ended here.
+# The fishing game's node prints each step; the C++ peer (cpp/) can take the main game's place.
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+node=${1:-$root/node}
+work=$(mktemp -d)
+port=${PORT:-16379}
+trap 'kill $(cat "$work"/*.pid 2>/dev/null) 2>/dev/null; rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM
+
+for game in main fishing; do
+  cat >"$work/$game" <<END
+thread = 2
+harbor = 0
+start = "bridge_$game"
+luaservice = "$root/scripts/?.lua"
+redis_address = "127.0.0.1:$port"
+END
+done
+redis-server --port "$port" --bind 127.0.0.1 --dir "$work" --appendonly yes --appendfsync always >"$work/redis.log" &
+echo $! >"$work/redis.pid"
+"$node" "$work/main" &
+echo $! >"$work/main.pid"
+"$node" "$work/fishing" >"$work/said" &
+echo $! >"$work/fishing.pid"
+until grep -q 'open transfers' "$work/said"; do
+  kill -0 "$(cat "$work/fishing.pid")"
+  sleep 0.1
+done
+grep '^fishing:' "$work/said"
