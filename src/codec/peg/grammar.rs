@@ -126,7 +126,7 @@ impl Check<'_> {
                 *next += 1;
                 if let Some(first) = way.iter().position(|(rule, _)| *rule == called) {
                     let cycle = &way[first..];
-                    let named = (PASSED - 1).saturating_sub(first) % cycle.len();
+                    let named = PASSED.saturating_sub(first) % cycle.len();
                     return Err(GrammarError::LeftRecursive(self.name(cycle[named].0)));
                 }
                 if !done[called] {
