@@ -136,6 +136,8 @@ pub(super) fn push(call: &mut Call, evaluation: &mut Evaluation) -> Result<c_int
     evaluation.depth += 1;
     let count = push_capture(call, evaluation);
     evaluation.depth -= 1;
+    // What a function gave may fill the stack to its brim; an error needs room as well.
+    call.reserve(6)?;
     count
 }
 

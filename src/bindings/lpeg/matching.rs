@@ -258,6 +258,7 @@ fn ask(call: &mut Call, mut evaluation: Evaluation, at: u32) -> Result<Option<u3
         ffi::lua_pushinteger(state, i64::from(at) + 1);
         let count = captures::push_nested(call, &mut evaluation, false)?;
         ffi::lua_callk(state, count + 2, ffi::LUA_MULTRET, 0, None);
+        call.reserve(4)?;
         if ffi::lua_toboolean(state, base + 1) == 0 {
             ffi::lua_settop(state, base);
             return Ok(None);
@@ -295,6 +296,8 @@ fn decide(
     let Some(at) = decision else { return Ok(machine.answer(None)) };
     let last = machine.values();
     if last > RUNTIME_VALUES {
+        // SAFETY: there are more values than these; an error needs room.
+        unsafe { ffi::lua_settop(call.state(), base) };
         return Err(call.error(format_args!("too many runtime captures (limit {RUNTIME_VALUES})")));
     }
     for number in (last - more + 1..=last).rev() {

@@ -206,5 +206,8 @@ fn a_snax_service_of_another_node_is_used_like_one_of_this() {
     subject.run("greeter.post.add(10)");
     assert_eq!(subject.run("return greeter.req.hello 'Bob'"), "hello Bob\t12");
     // Without an address the unique service of that name is asked for.
-    assert_eq!(subject.run("return cluster.snax('self', 'greeter').req.hello 'Eve'"), "hello Eve\t13");
+    assert_eq!(
+        subject.run("return cluster.snax('self', 'greeter').req.hello 'Eve'"),
+        "hello Eve\t13"
+    );
 }
