@@ -69,7 +69,18 @@ impl Socket {
 
     /// Closes it at once for a reason, which readers and the log are told.
     pub fn fail(&self, text: &str) {
-        self.lock().failure.get_or_insert_with(|| text.into());
+        let tells = {
+            let mut state = self.lock();
+            let is_first = state.failure.is_none();
+            state.failure.get_or_insert_with(|| text.into());
+            let tells = is_first && state.phase == Phase::Open && state.mode == Mode::Buffered;
+            state.failure_logged |= tells;
+            tells
+        };
+        // At once: the task of the connection may come too late for a node that is ending.
+        if tells {
+            self.log(&format!("socket: error on {} {text}", self.id.0));
+        }
         match self.link.get() {
             Some(Link::Tcp(stream)) => stream.close(Duration::ZERO),
             Some(Link::Bound(bound)) => bound.close(),
@@ -95,7 +106,7 @@ impl Socket {
 
     /// Its descriptor is closed: tells everybody who waits, and forgets it.
     pub(super) fn note_end(self: &Arc<Self>, end: &End) {
-        let (phase, mode, owner, sessions, failure) = {
+        let (phase, mode, owner, sessions, failure, is_logged) = {
             let mut state = self.lock();
             if state.phase == Phase::Ended {
                 return;
@@ -107,7 +118,8 @@ impl Socket {
             state.eof = true;
             let sessions = [state.wake_reader(), state.waiter.take()];
             let failure = state.failure.clone().filter(|_| before != Phase::Closing);
-            (before, state.mode, state.owner.clone(), sessions, failure)
+            let is_logged = state.failure_logged || self.is_listener();
+            (before, state.mode, state.owner.clone(), sessions, failure, is_logged)
         };
         // Only now can it get no other owner to be counted with.
         if let Some(sockets) = self.sockets.upgrade() {
@@ -117,7 +129,7 @@ impl Socket {
             if mode == Mode::Raw {
                 self.tell(&Event::Error(failure.as_bytes()));
                 self.lock().told_close = true;
-            } else if phase == Phase::Open && mode == Mode::Buffered && !self.is_listener() {
+            } else if phase == Phase::Open && mode == Mode::Buffered && !is_logged {
                 self.log(&format!("socket: error on {} {failure}", self.id.0));
             }
         }

@@ -108,6 +108,8 @@ pub(super) struct State {
     /// The peer will send no more.
     pub(super) eof: bool,
     pub(super) failure: Option<Box<str>>,
+    /// That has been logged.
+    pub(super) failure_logged: bool,
     /// The address that its policy refused.
     pub(super) refused: Option<SocketAddr>,
     /// The owner wants a message when it closes, and has had it.
@@ -162,6 +164,7 @@ impl Socket {
                 early: Vec::new(),
                 eof: false,
                 failure: None,
+                failure_logged: false,
                 refused: None,
                 tells_close: false,
                 told_close: false,
