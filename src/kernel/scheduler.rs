@@ -189,12 +189,6 @@ impl Scheduler {
         let _ = self.driver.set(driver);
     }
 
-    /// True when there is something to drive and nobody does.
-    fn may_drive(&self) -> bool {
-        !self.driven.load(Ordering::Relaxed)
-            && self.driver.get().is_some_and(|driver| driver.is_active())
-    }
-
     /// Takes the driver's seat, if there is something to drive and nobody does.
     fn take_wheel(&self) -> Option<Wheel<'_>> {
         let driver = self.driver.get().filter(|driver| driver.is_active())?;
@@ -355,11 +349,6 @@ impl Scheduler {
         for _ in 0..SEARCH_ROUNDS {
             found = self.steal(seat, queue);
             if found.is_some() || self.is_stopping() {
-                break;
-            }
-            if self.may_drive() {
-                // What the network has is worth more than what another may leave, and whoever has
-                // work to share calls this worker out of the driver.
                 break;
             }
             (0..PAUSES).for_each(|_| std::hint::spin_loop());
