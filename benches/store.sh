@@ -32,9 +32,9 @@ for port in 16501 16502 16503 16504; do
   done
 done
 run() { # NAME PORT ARGUMENTS
-  name=$1 port=$2
+  row=$1 port=$2
   shift 2
-  redis-benchmark -p "$port" -q --csv "$@" | cut -d, -f1,2 | sed "1d;s/^/$name,/;s/\"//g"
+  redis-benchmark -p "$port" -q --csv "$@" | cut -d, -f1,2 | sed "1d;s/^/$row,/;s/\"//g"
 }
 echo 'what,command,ops/s'
 all=set,get,incr,lpush,rpop,sadd,hset,zadd,lrange_100,mset
