@@ -16,13 +16,12 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use super::answer::{Failure, deliver, fail};
-use super::channel::Channel;
 use super::overload::{Change, Overload};
 use super::settings::Settings;
 use super::wire::{self, Client, Refused};
 use crate::kernel::{Node, Service, Session};
-use crate::net::Io;
 use crate::net::socket::Counted;
+use crate::net::{Channel, Io};
 
 /// Bytes from which on a batch is written before the turn ends.
 const FULL: usize = 256 << 10;

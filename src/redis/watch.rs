@@ -13,14 +13,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::answer::{Failure, deliver, fail};
-use super::channel::Channel;
 use super::settings::Settings;
 use super::wire::{self, Client, Refused};
 use crate::codec::resp::command::{begin, put_part};
 use crate::codec::resp::reply::{Item, Reader};
 use crate::kernel::{Kind, Message, Node, Service, Session};
-use crate::net::Io;
 use crate::net::socket::Counted;
+use crate::net::{Channel, Io};
 
 /// Bytes of queued messages above which the server is held up.
 const HIGH: usize = 4 << 20;
