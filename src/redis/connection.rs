@@ -244,13 +244,14 @@ impl Connection {
     pub fn close(&self) {
         let (waiting, opening, change) = {
             let mut state = self.lock();
-            state.flush();
+            let noted = state.flush();
             if let Phase::Up(channel) = std::mem::replace(&mut state.phase, Phase::Closed) {
                 channel.close(LINGER);
             }
             state.batch = Vec::new();
             state.unwritten = 0;
-            let change = state.overload.close();
+            // Only one waits: whoever the last write tells something is told the end when it asks.
+            let change = noted.or(state.overload.close());
             (std::mem::take(&mut state.waiting), std::mem::take(&mut state.opening), change)
         };
         let why = Failure::Cause("the connection was closed".to_owned());
