@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use super::answer::{Failure, deliver, fail};
+use super::answer::{deliver, fail};
 use super::overload::{Change, Overload};
 use super::settings::Settings;
 use super::wire::{self, Client, Refused};
@@ -170,7 +170,7 @@ impl Connection {
                 }
                 Phase::Closed => {
                     drop(state);
-                    let why = Failure::Cause(CallError::Closed.to_string());
+                    let why = CallError::Closed.to_string();
                     return fail(&self.node, &self.service, session, &why);
                 }
             }
@@ -254,8 +254,7 @@ impl Connection {
             let change = noted.or(state.overload.close());
             (std::mem::take(&mut state.waiting), std::mem::take(&mut state.opening), change)
         };
-        let why = Failure::Cause("the connection was closed".to_owned());
-        self.fail_all(waiting, opening, &why);
+        self.fail_all(waiting, opening, "the connection was closed");
         self.tell(change);
     }
 
@@ -283,7 +282,7 @@ impl Connection {
         }
     }
 
-    fn fail_all(&self, waiting: VecDeque<Waiting>, opening: Vec<Session>, why: &Failure) {
+    fn fail_all(&self, waiting: VecDeque<Waiting>, opening: Vec<Session>, why: &str) {
         let calls = waiting.iter().map(|call| call.session);
         for session in opening.into_iter().chain(calls).filter(|s| s.expects_answer()) {
             fail(&self.node, &self.service, session, why);
@@ -307,7 +306,7 @@ impl Connection {
             next
         };
         let limit = self.settings.command_limit.unwrap_or_default();
-        let why = Failure::Cause(format!("no reply within {limit:?} (command_timeout)"));
+        let why = format!("no reply within {limit:?} (command_timeout)");
         for session in late {
             fail(&self.node, &self.service, session, &why);
         }
@@ -468,9 +467,9 @@ impl Client for Connection {
                     failed.len()
                 ),
             );
-            Failure::Cause(format!("connection lost ({why})"))
+            format!("connection lost ({why})")
         } else {
-            Failure::Cause(format!("cannot connect ({why})"))
+            format!("cannot connect ({why})")
         };
         self.fail_all(failed, opening, &failure);
         self.tell(change);
