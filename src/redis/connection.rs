@@ -295,7 +295,9 @@ impl Connection {
         let next = {
             let mut state = self.lock();
             let mut next = None;
-            for call in state.waiting.iter_mut().filter(|call| call.session.expects_answer()) {
+            // Those that failed before and still have no reply are the first.
+            let failed = state.waiting.partition_point(|call| !call.session.expects_answer());
+            for call in state.waiting.range_mut(failed..) {
                 // They came in order, all with the same limit.
                 if call.until.is_none_or(|until| until > now) {
                     next = call.until;
