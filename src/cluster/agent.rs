@@ -14,12 +14,11 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::net::TcpStream;
 
-use super::Cluster;
 use super::batch::Batch;
-use super::channel::Channel;
 use super::framed::{Framed, Frames};
 use super::request::OwnedAddress;
 use super::secure::Opened;
+use super::{Cluster, LINGER};
 use crate::codec::cluster::{
     Address, Assembly, PART, Request, decode_request, encode_error, encode_ok,
     encode_response_begin, response_part_head,
@@ -30,7 +29,7 @@ use crate::kernel::registry::GLOBAL_NAME;
 use crate::kernel::{
     Actor, Handle, Inbox, Kind, Launch, Message, Node, Payload, SendError, Service, Session,
 };
-use crate::net::{End, Stream};
+use crate::net::{Channel, End, Stream};
 
 /// Queued bytes at which a peer that does not read its answers is not listened to either.
 const HIGH_WATER: usize = 4 << 20;
@@ -420,7 +419,7 @@ impl Drop for AgentActor {
     fn drop(&mut self) {
         self.agent.cluster.agent_ended();
         if let Some(channel) = self.agent.channel.get() {
-            channel.close();
+            channel.close(LINGER);
         }
     }
 }

@@ -5,11 +5,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::channel::Channel;
 use crate::codec::cluster::parts;
 use crate::kernel::Payload;
-use crate::net::Chunk;
 use crate::net::stream::Ended;
+use crate::net::{Channel, Chunk};
 
 /// Bytes from which on a batch is written before the turn ends: enough for one write, little
 /// enough for the processor's cache.

@@ -9,19 +9,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::batch::Batch;
-use super::channel::Channel;
 use super::deadlines::Deadlines;
 use super::link::{Event, Link, Pending};
 use super::request::{Head, read_head};
 use super::waiting::Waiting;
-use super::{Cluster, Target, UNREACHABLE, connect};
+use super::{Cluster, LINGER, Target, UNREACHABLE, connect};
 use crate::codec::cluster::{
     LARGE_REQUEST, PART, encode_begin, encode_single, encode_trace, request_part_head,
 };
 use crate::kernel::clock::CENTISECOND;
 use crate::kernel::node::LaunchFailed;
 use crate::kernel::{Actor, Handle, Inbox, Kind, Launch, Message, Node, Payload, Session};
-use crate::net::Address;
+use crate::net::{Address, Channel};
 
 /// Pause after the second failed attempt; it doubles with each further one. The first failure is
 /// followed by an attempt at once, so that a peer that was restarted is found again.
@@ -306,7 +305,7 @@ impl LinkActor {
             State::Up(old, channel) => {
                 self.log(&format!("Close cluster sender [{name}] ({old}): it is at {shown} now"));
                 self.flush_to(&channel);
-                channel.close();
+                channel.close(LINGER);
                 self.link.lose(&self.node, self.attempt, |_| {});
                 self.forget();
             }
@@ -483,7 +482,7 @@ impl Drop for LinkActor {
     fn drop(&mut self) {
         self.fail_waiting();
         if let State::Up(_, channel) = &self.state {
-            channel.close();
+            channel.close(LINGER);
         }
         self.link.lose(&self.node, self.attempt, |_| {});
     }

@@ -5,14 +5,13 @@
 use std::sync::Arc;
 
 use super::Cluster;
-use super::channel::Channel;
 use super::framed::{Framed, Frames};
 use super::link::{Event, Link};
 use super::secure::{Deadline, Opened};
 use crate::codec::cluster::{Assembly, Response, decode_response};
 use crate::kernel::{Node, Payload};
 use crate::net::tcp::{self, Options};
-use crate::net::{Address, End, Stream};
+use crate::net::{Address, Channel, End, Stream};
 
 /// Connects and carries the connection until it ends.
 pub(super) async fn connect(

@@ -7,8 +7,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::channel::Channel;
 use crate::kernel::{Handle, Kind, Message, Node, Payload, Service, Session};
+use crate::net::Channel;
 
 /// What tasks and others tell a link.
 pub(super) enum Event {

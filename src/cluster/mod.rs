@@ -12,7 +12,6 @@
 mod agent;
 mod batch;
 mod caller;
-mod channel;
 mod connect;
 mod deadlines;
 mod framed;
@@ -29,6 +28,7 @@ mod waiting;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -49,6 +49,9 @@ pub const MOST_LINKS: usize = 1 << 14;
 /// What makes a call fail before it can be sent, as the payload of the error message that its
 /// caller gets: the peer cannot be reached now. Without it the call was lost on its way.
 pub const UNREACHABLE: &[u8] = b"unreachable";
+
+/// Time for a peer to take the last answers when a connection is closed in order.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// Why there is no link.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]

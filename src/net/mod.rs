@@ -6,6 +6,7 @@
 //! Not here: what the bytes mean, Lua, services.
 
 pub mod address;
+mod channel;
 pub mod chunk;
 mod complaints;
 mod half;
@@ -20,6 +21,7 @@ mod tests;
 pub mod tls;
 
 pub use address::Address;
+pub use channel::Channel;
 pub use chunk::Chunk;
 pub use io::Io;
 pub use stream::{End, Ended, Flow, Priority, Receiver, Stream};

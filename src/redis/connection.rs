@@ -15,14 +15,13 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use super::answer::{Failure, deliver, fail};
-use super::channel::Channel;
+use super::answer::{deliver, fail};
 use super::overload::{Change, Overload};
 use super::settings::Settings;
 use super::wire::{self, Client, Refused};
 use crate::kernel::{Node, Service, Session};
-use crate::net::Io;
 use crate::net::socket::Counted;
+use crate::net::{Channel, Io};
 
 /// Bytes from which on a batch is written before the turn ends.
 const FULL: usize = 256 << 10;
@@ -171,7 +170,7 @@ impl Connection {
                 }
                 Phase::Closed => {
                     drop(state);
-                    let why = Failure::Cause(CallError::Closed.to_string());
+                    let why = CallError::Closed.to_string();
                     return fail(&self.node, &self.service, session, &why);
                 }
             }
@@ -245,17 +244,17 @@ impl Connection {
     pub fn close(&self) {
         let (waiting, opening, change) = {
             let mut state = self.lock();
-            state.flush();
+            let noted = state.flush();
             if let Phase::Up(channel) = std::mem::replace(&mut state.phase, Phase::Closed) {
                 channel.close(LINGER);
             }
             state.batch = Vec::new();
             state.unwritten = 0;
-            let change = state.overload.close();
+            // Only one waits: whoever the last write tells something is told the end when it asks.
+            let change = noted.or(state.overload.close());
             (std::mem::take(&mut state.waiting), std::mem::take(&mut state.opening), change)
         };
-        let why = Failure::Cause("the connection was closed".to_owned());
-        self.fail_all(waiting, opening, &why);
+        self.fail_all(waiting, opening, "the connection was closed");
         self.tell(change);
     }
 
@@ -283,7 +282,7 @@ impl Connection {
         }
     }
 
-    fn fail_all(&self, waiting: VecDeque<Waiting>, opening: Vec<Session>, why: &Failure) {
+    fn fail_all(&self, waiting: VecDeque<Waiting>, opening: Vec<Session>, why: &str) {
         let calls = waiting.iter().map(|call| call.session);
         for session in opening.into_iter().chain(calls).filter(|s| s.expects_answer()) {
             fail(&self.node, &self.service, session, why);
@@ -296,7 +295,9 @@ impl Connection {
         let next = {
             let mut state = self.lock();
             let mut next = None;
-            for call in state.waiting.iter_mut().filter(|call| call.session.expects_answer()) {
+            // Those that failed before and still have no reply are the first.
+            let failed = state.waiting.partition_point(|call| !call.session.expects_answer());
+            for call in state.waiting.range_mut(failed..) {
                 // They came in order, all with the same limit.
                 if call.until.is_none_or(|until| until > now) {
                     next = call.until;
@@ -307,7 +308,7 @@ impl Connection {
             next
         };
         let limit = self.settings.command_limit.unwrap_or_default();
-        let why = Failure::Cause(format!("no reply within {limit:?} (command_timeout)"));
+        let why = format!("no reply within {limit:?} (command_timeout)");
         for session in late {
             fail(&self.node, &self.service, session, &why);
         }
@@ -468,9 +469,9 @@ impl Client for Connection {
                     failed.len()
                 ),
             );
-            Failure::Cause(format!("connection lost ({why})"))
+            format!("connection lost ({why})")
         } else {
-            Failure::Cause(format!("cannot connect ({why})"))
+            format!("cannot connect ({why})")
         };
         self.fail_all(failed, opening, &failure);
         self.tell(change);

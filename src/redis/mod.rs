@@ -10,7 +10,6 @@
 //! Not here: the protocol's bytes (`codec/resp`), Lua (`bindings/redis`).
 
 pub mod answer;
-mod channel;
 pub mod connection;
 pub mod find;
 mod overload;

@@ -15,15 +15,14 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::channel::Channel;
 use super::find::{Finder, Finding};
 use super::settings::{Login, Place, Settings};
 use super::wire::{self, Client, Refused};
 use crate::codec::resp::command::put_command;
 use crate::codec::resp::reply::{Item, Reader};
-use crate::net::Address;
 use crate::net::socket::Allows;
 use crate::net::tls::ClientSettings;
+use crate::net::{Address, Channel};
 
 /// Time that one sentinel, or the server that it names, is given.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -12,15 +12,14 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::answer::{Failure, deliver, fail};
-use super::channel::Channel;
+use super::answer::{deliver, fail};
 use super::settings::Settings;
 use super::wire::{self, Client, Refused};
 use crate::codec::resp::command::{begin, put_part};
 use crate::codec::resp::reply::{Item, Reader};
 use crate::kernel::{Kind, Message, Node, Service, Session};
-use crate::net::Io;
 use crate::net::socket::Counted;
+use crate::net::{Channel, Io};
 
 /// Bytes of queued messages above which the server is held up.
 const HIGH: usize = 4 << 20;
@@ -291,7 +290,7 @@ impl Watch {
             state.queued = 0;
             (std::mem::take(&mut state.waiters), std::mem::take(&mut state.opening))
         };
-        let why = Failure::Cause(WatchError::Closed.to_string());
+        let why = WatchError::Closed.to_string();
         opening.into_iter().for_each(|session| fail(&self.node, &self.service, session, &why));
         self.wake(waiters);
     }
@@ -427,7 +426,7 @@ impl Client for Watch {
             }
         };
         if failures == 0 {
-            let why = Failure::Cause(format!("cannot connect ({why})"));
+            let why = format!("cannot connect ({why})");
             for session in opening {
                 fail(&self.node, &self.service, session, &why);
             }

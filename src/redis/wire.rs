@@ -15,14 +15,13 @@ use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::channel::Channel;
 use super::settings::{Place, Settings};
 use crate::codec::resp::reply::{Item, Malformed, Reader};
 use crate::codec::resp::split::Splitter;
 use crate::net::socket::{OpenError, dial, text_of};
 use crate::net::tcp::Options;
 use crate::net::tls::Session;
-use crate::net::{End, Flow, Receiver, Stream};
+use crate::net::{Channel, End, Flow, Receiver, Stream};
 
 /// A server that is silent although it was asked whether it is there, or takes nothing, for about
 /// this long is given up. A server that only thinks answers for its system.

@@ -1,4 +1,4 @@
-//! Connections and their commands.
+//! Commands, and what else is asked of a connection.
 
 use std::sync::Arc;
 
@@ -6,14 +6,15 @@ use mlua::ffi;
 
 use super::arguments::{Parts, arguments};
 use super::decode::{self, Origin, Pushed};
-use super::{CONNECTION, connection, held_at, inner, options, origin, push_held};
+use super::held::{self, inner};
+use super::{connection, origin};
 use crate::bindings::skynet::thread::{check_yieldable, suspend};
 use crate::codec::resp::command::{begin, put_part};
 use crate::codec::resp::reply::{Item, Reader};
 use crate::kernel::Session;
-use crate::redis::{self, CallError, Connection};
+use crate::redis::{self, CallError, Connection, answer};
 use crate::vm::Wake;
-use crate::vm::native::{Call, NOTHING, NativeResult, Outcome, Raise, Resumed};
+use crate::vm::native::{Call, Lossy, NOTHING, NativeResult, Outcome, Raise, Resumed};
 use crate::vm::thread::Waiting;
 use crate::{continuation, native};
 
@@ -41,53 +42,6 @@ const BOOLEAN: i64 = 8;
 /// Above this bit is the number of arguments that count, if not all do.
 const MOST: u32 = 8;
 
-/// `connect(options)`: a connection. **Yields.**
-pub(super) fn connect(call: &mut Call) -> NativeResult {
-    check_yieldable(call)?;
-    // SAFETY: drops what stands above the options.
-    unsafe { ffi::lua_settop(call.state(), 1) };
-    let mut held = push_held::<Connection>(call, CONNECTION);
-    let settings = options::settings(call)?;
-    let counted = match options::count(call) {
-        Ok(counted) => counted,
-        Err(raise) => {
-            drop(settings);
-            return Err(raise);
-        }
-    };
-    let vm = call.vm();
-    let session = vm.sessions.allocate();
-    let made = Connection::new(&vm.node, &vm.service, &vm.shared.io, settings, counted);
-    made.open(session);
-    // SAFETY: the userdata is at index 2, and goes where the options were.
-    unsafe {
-        held.as_mut().what = Some(made);
-        ffi::lua_pushvalue(call.state(), 2);
-        ffi::lua_replace(call.state(), 1);
-    }
-    suspend(call, Waiting::Call { session, peer: None }, 1, continuation!(connected), 0)
-}
-
-fn connected(call: &mut Call, _resumed: Resumed) -> NativeResult {
-    let Some(mut held) = held_at::<Connection>(call, 1, CONNECTION) else { return NOTHING };
-    let server = inner(call, held)?.name() as *const str;
-    let origin = Origin { server: Some(server), by_library: true, ..Origin::default() };
-    match answer_bytes(call, origin) {
-        Ok(_) => {
-            // SAFETY: the userdata is at index 1.
-            unsafe { ffi::lua_settop(call.state(), 1) };
-            Ok(Outcome::Values(1))
-        }
-        Err(raise) => {
-            // SAFETY: as above. The text of the error is the VM's.
-            if let Some(connection) = unsafe { held.as_mut() }.what.take() {
-                connection.close();
-            }
-            Err(raise)
-        }
-    }
-}
-
 /// The replies that the thread was resumed with.
 ///
 /// # Errors
@@ -96,8 +50,11 @@ pub(super) fn answer_bytes(call: &mut Call, origin: Origin) -> Result<*const [u8
     if call.vm().wake != Wake::Answer {
         return Err(decode::failure(call, &"the call was ended", origin));
     }
-    let payload = call.vm().message.bytes;
-    decode::replies(call, payload, origin)
+    // SAFETY: the payload belongs to the message being handled.
+    match answer::read(unsafe { &*call.vm().message.bytes }) {
+        Ok(replies) => Ok(replies),
+        Err(cause) => Err(decode::failure(call, &Lossy(cause), origin)),
+    }
 }
 
 /// `close(db)`: ends a connection.
@@ -111,7 +68,7 @@ pub(super) fn close(call: &mut Call) -> NativeResult {
 /// true, false, or nil at the end. **Yields.**
 pub(super) fn overload(call: &mut Call) -> NativeResult {
     check_yieldable(call)?;
-    let Some(held) = held_at::<Connection>(call, 1, CONNECTION) else {
+    let Some(held) = held::at::<Connection>(call, 1) else {
         return Err(call.argument(1, format_args!("a redis connection expected")));
     };
     let session = call.vm().sessions.allocate();

@@ -6,9 +6,7 @@
 use mlua::ffi;
 
 use crate::codec::resp::reply::{Item, Reader};
-use crate::redis::answer::{self, Answer};
-use crate::vm::Wake;
-use crate::vm::native::{Call, Lossy, NativeResult, Outcome, Raise, Resumed};
+use crate::vm::native::{Call, Lossy, NativeResult, Outcome, Raise};
 
 /// Errors that say something about the server rather than about the command: the text gets the
 /// server and the command behind it.
@@ -33,13 +31,13 @@ const OF_THE_SERVER: [&[u8]; 16] = [
 
 /// Whose answer it is: `server` and `command` are in the texts of errors if they are known.
 #[derive(Clone, Copy, Debug, Default)]
-pub(in crate::bindings) struct Origin {
+pub(super) struct Origin {
     /// The server, a text that outlives the call of the native.
-    pub(in crate::bindings) server: Option<*const str>,
+    pub(super) server: Option<*const str>,
     /// The command, a string on the stack.
-    pub(in crate::bindings) command: Option<*const [u8]>,
+    pub(super) command: Option<*const [u8]>,
     /// A Lua file of ours is the caller, so that its line says nothing to the script.
-    pub(in crate::bindings) by_library: bool,
+    pub(super) by_library: bool,
 }
 
 impl Origin {
@@ -50,7 +48,7 @@ impl Origin {
 
 /// Whether a pushed value was an error, or has one in it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::bindings) enum Pushed {
+pub(super) enum Pushed {
     Good,
     /// The text is on the stack, or within the array there.
     Error,
@@ -60,10 +58,7 @@ pub(in crate::bindings) enum Pushed {
 ///
 /// # Errors
 /// When the stack is full, or the bytes are no reply.
-pub(in crate::bindings) fn push_value(
-    call: &mut Call,
-    reader: &mut Reader<'_>,
-) -> Result<Pushed, Raise> {
+pub(super) fn push_value(call: &mut Call, reader: &mut Reader<'_>) -> Result<Pushed, Raise> {
     match reader.next_item() {
         Some(Item::Bulk(bytes) | Item::Status(bytes)) => call.push_bytes(bytes),
         Some(Item::Integer(value)) => call.push_integer(value),
@@ -98,7 +93,7 @@ fn push_array(call: &mut Call, reader: &mut Reader<'_>, count: usize) -> Result<
 ///
 /// # Errors
 /// The error that the reply is, or has in it.
-pub(in crate::bindings) fn value(call: &mut Call, bytes: &[u8], origin: Origin) -> NativeResult {
+pub(super) fn value(call: &mut Call, bytes: &[u8], origin: Origin) -> NativeResult {
     let mut reader = Reader::new(bytes);
     match push_value(call, &mut reader)? {
         Pushed::Good => Ok(Outcome::Values(1)),
@@ -109,7 +104,7 @@ pub(in crate::bindings) fn value(call: &mut Call, bytes: &[u8], origin: Origin) 
 /// Raises the first error in a reply: the line of the script, as skynet has one in front, and the
 /// server's own text.
 #[cold]
-pub(in crate::bindings) fn reply_error(call: &mut Call, bytes: &[u8], origin: Origin) -> Raise {
+pub(super) fn reply_error(call: &mut Call, bytes: &[u8], origin: Origin) -> Raise {
     let mut reader = Reader::new(bytes);
     let text = loop {
         match reader.next_item() {
@@ -132,33 +127,9 @@ pub(in crate::bindings) fn reply_error(call: &mut Call, bytes: &[u8], origin: Or
     origin.raise()
 }
 
-/// What the payload of an answer says; `Err` is the raise of one that is no reply.
-///
-/// # Errors
-/// The failure that it tells of.
-pub(in crate::bindings) fn replies(
-    call: &mut Call,
-    payload: *const [u8],
-    origin: Origin,
-) -> Result<*const [u8], Raise> {
-    // SAFETY: the payload belongs to the message being handled.
-    match answer::read(unsafe { &*payload }) {
-        Answer::Replies(replies) => Ok(replies),
-        Answer::Whole(text) => {
-            call.error(format_args!("{}", Lossy(text)));
-            Err(origin.raise())
-        }
-        Answer::Cause(text) => Err(failure(call, &Lossy(text), origin)),
-    }
-}
-
 /// An error of ours: the server, the command, the cause.
 #[cold]
-pub(in crate::bindings) fn failure(
-    call: &mut Call,
-    cause: &dyn std::fmt::Display,
-    origin: Origin,
-) -> Raise {
+pub(super) fn failure(call: &mut Call, cause: &dyn std::fmt::Display, origin: Origin) -> Raise {
     // SAFETY: `Origin` promises both.
     let (server, command) =
         unsafe { (origin.server.map(|text| &*text), origin.command.map(|bytes| Lossy(&*bytes))) };
@@ -170,20 +141,4 @@ pub(in crate::bindings) fn failure(
         _ => call.error(format_args!("redis: {cause}")),
     };
     origin.raise()
-}
-
-/// The end of a call whose answer was given by `redis::answer::answer`: the value of its reply.
-///
-/// # Errors
-/// The failure, the error of the server, or that the call was ended otherwise.
-#[allow(dead_code, reason = "for calls that are answered elsewhere")]
-pub(in crate::bindings) fn answered(call: &mut Call, _resumed: Resumed) -> NativeResult {
-    let origin = Origin::default();
-    if call.vm().wake != Wake::Answer {
-        return Err(failure(call, &"the call was ended", origin));
-    }
-    let payload = call.vm().message.bytes;
-    let bytes = replies(call, payload, origin)?;
-    // SAFETY: the bytes live as long as the message, which is being handled.
-    value(call, unsafe { &*bytes }, origin)
 }

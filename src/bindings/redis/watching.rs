@@ -3,11 +3,9 @@
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use mlua::ffi;
-
-use super::calling::answer_bytes;
 use super::decode::{self, Origin};
-use super::{Held, WATCH, inner, options, push_held, watch as held_watch};
+use super::held::{Held, inner, origin};
+use super::watch as held_watch;
 use crate::bindings::skynet::thread::{check_yieldable, suspend};
 use crate::codec::resp::reply::{Item, Reader};
 use crate::continuation;
@@ -20,58 +18,6 @@ use crate::vm::thread::Waiting;
 
 /// Messages taken in a row before others of the service get their turn.
 const ROW: u32 = 64;
-
-/// `watch(options)`: a connection for messages. **Yields.**
-pub(super) fn watch(call: &mut Call) -> NativeResult {
-    check_yieldable(call)?;
-    // SAFETY: drops what stands above the options.
-    unsafe { ffi::lua_settop(call.state(), 1) };
-    let mut held = push_held::<Watch>(call, WATCH);
-    let settings = options::settings(call)?;
-    let counted = match options::count(call) {
-        Ok(counted) => counted,
-        Err(raise) => {
-            drop(settings);
-            return Err(raise);
-        }
-    };
-    let vm = call.vm();
-    let session = vm.sessions.allocate();
-    let made = Watch::new(&vm.node, &vm.service, &vm.shared.io, settings, counted);
-    made.open(session);
-    // SAFETY: the userdata is at index 2, and goes where the options were.
-    unsafe {
-        held.as_mut().what = Some(made);
-        ffi::lua_pushvalue(call.state(), 2);
-        ffi::lua_replace(call.state(), 1);
-    }
-    suspend(call, Waiting::Call { session, peer: None }, 1, continuation!(watching), 0)
-}
-
-fn watching(call: &mut Call, _resumed: Resumed) -> NativeResult {
-    let mut held = held_watch(call)?;
-    let origin = origin(call, held);
-    match answer_bytes(call, origin) {
-        Ok(_) => {
-            // SAFETY: the userdata is at index 1.
-            unsafe { ffi::lua_settop(call.state(), 1) };
-            Ok(Outcome::Values(1))
-        }
-        Err(raise) => {
-            // SAFETY: as above. The text of the error is the VM's.
-            if let Some(watch) = unsafe { held.as_mut() }.what.take() {
-                watch.close();
-            }
-            Err(raise)
-        }
-    }
-}
-
-/// The server of a watch, for errors.
-fn origin(call: &mut Call, held: NonNull<Held<Watch>>) -> Origin {
-    let server = inner(call, held).ok().map(|watch| watch.name() as *const str);
-    Origin { server, by_library: true, ..Origin::default() }
-}
 
 /// `change(watch, verb, channel)`: 1 subscribes, 2 does so to a pattern, 3 and 4 end that.
 pub(super) fn change(call: &mut Call) -> NativeResult {

@@ -84,6 +84,21 @@ fn name(server: &Server, name: &str) -> String {
 }
 
 #[test]
+fn a_number_of_ipv6_is_announced_in_brackets_however_it_is_written() {
+    let server = Server::start();
+    for (given, announced) in
+        [("[::1]", "[::1]"), ("2001:db8:1:2:3:4:5:6", "[2001:db8:1:2:3:4:5:6]")]
+    {
+        let mut node = Script::start(&config(&server, &format!("cluster_announce = '{given}'")));
+        let port = open(&mut node, "db");
+        assert_eq!(name(&server, "db"), format!("{announced}:{port}"));
+    }
+    let mut node = Script::start(&config(&server, "cluster_announce = '[::1]:7000'"));
+    open(&mut node, "db");
+    assert_eq!(name(&server, "db"), "[::1]:7000");
+}
+
+#[test]
 fn a_name_goes_to_whoever_takes_it_last_and_is_given_back_at_an_orderly_end() {
     let server = Server::start();
     let mut first = Script::start(&config(&server, "cluster_announce = 'localhost'"));

@@ -91,7 +91,7 @@ end
 --- The address under which others reach what listens here.
 local function address_of(self, own)
   local host, port = self.announced, own.port
-  if host and host:find ":%d+$" and not host:find "::" then
+  if host and (host:find "^[^:]+:%d+$" or host:find "^%[.*%]:%d+$") then
     return host
   end
   if not host then
@@ -102,6 +102,7 @@ local function address_of(self, own)
       host = host and host:gsub("[%[%]]", "") or error("Redis does not say where this node is: set cluster_announce", 0)
     end
   end
+  host = host:match "^%[(.*)%]$" or host
   return (host:find ":" and "[%s]:%d" or "%s:%d"):format(host, port)
 end
 

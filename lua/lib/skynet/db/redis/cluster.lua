@@ -16,6 +16,8 @@ local native = require "skynet.redis.cluster"
 local slots = require "skynet.db.redis.cluster.slots"
 local subscriptions = require "skynet.db.redis.cluster.subscriptions"
 
+local bare, name_of = slots.bare, slots.name_of
+
 --- How often a command is sent before it fails; skynet's figure.
 local TRIES = 16
 
@@ -102,22 +104,6 @@ function rediscluster:conf_of(node)
     conf[key] = self.opt[key]
   end
   return conf
-end
-
---- An error without the line of a file of ours.
-local function bare(failure)
-  return (tostring(failure):gsub("^lua/lib/[%w_/]+%.lua:%d+: ", ""))
-end
-
---- `host:port`, which is also noted as the name.
----@param node skynet.db.redis.node
-local function name_of(node)
-  local name = node.name
-  if not name then
-    name = ("%s:%d"):format(node.host, node.port or 6379)
-    node.name = name
-  end
-  return name
 end
 
 --- Closes a connection that is of no use any more.

@@ -19,6 +19,25 @@ local LOST = "Can't reach a single startup node."
 
 local slots = {}
 
+--- An error without the line of a file of ours.
+---@param failure any
+---@return string
+function slots.bare(failure)
+  return (tostring(failure):gsub("^lua/lib/[%w_/]+%.lua:%d+: ", ""))
+end
+
+--- `host:port`, which is also noted as the name.
+---@param node skynet.db.redis.node
+---@return string
+function slots.name_of(node)
+  local name = node.name
+  if not name then
+    name = ("%s:%d"):format(node.host, node.port or 6379)
+    node.name = name
+  end
+  return name
+end
+
 --- Whether an error is that of `ask`.
 ---@param failure any
 ---@return boolean
@@ -48,7 +67,7 @@ function slots.candidates(self)
   local all, seen = {}, {}
   for _, list in ipairs { masters, replicas, self.startup_nodes } do
     for _, node in ipairs(list) do
-      local name = node.name or ("%s:%d"):format(node.host, node.port or 6379)
+      local name = slots.name_of(node)
       if not seen[name] then
         seen[name] = true
         all[#all + 1] = node
@@ -86,7 +105,9 @@ local function take(self, asked, ranges)
     if not host or host == "" then
       host = asked.host
     end
-    return { host = host, port = entry[2], name = ("%s:%d"):format(host, entry[2]) }
+    local node = { host = host, port = entry[2] }
+    slots.name_of(node)
+    return node
   end
   for _, range in ipairs(ranges) do
     local master = server(range[3])
@@ -120,7 +141,7 @@ local function ask_any(self)
     if ok then
       return
     end
-    last = tostring(why):gsub("^lua/lib/[%w_/]+%.lua:%d+: ", "")
+    last = slots.bare(why)
   end
   error(("%s (%s)"):format(LOST, last), 0)
 end
@@ -176,9 +197,8 @@ end
 ---@param slot integer
 ---@param node skynet.db.redis.node
 function slots.moved(self, slot, node)
-  node.name = ("%s:%d"):format(node.host, node.port)
-  local former = self.slots[slot]
-  node.slaves = former and former.name ~= node.name and {} or former and former.slaves or {}
+  local name, former = slots.name_of(node), self.slots[slot]
+  node.slaves = former and former.name ~= name and {} or former and former.slaves or {}
   self.slots[slot] = node
   slots.stale(self)
 end

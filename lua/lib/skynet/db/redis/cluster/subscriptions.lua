@@ -46,12 +46,8 @@ function subscriptions.watch(self)
   if watch and getmetatable(watch) then
     return watch
   end
-  local hosts = {}
-  for index, node in ipairs(slots.candidates(self)) do
-    hosts[index] = (node.host:find ":" and "[%s]:%d" or "%s:%d"):format(node.host, node.port or 6379)
-  end
   local conf = self:conf_of {}
-  conf.hosts = hosts
+  conf.hosts = slots.candidates(self)
   watch = redis.watch(conf)
   if self.__watch and getmetatable(self.__watch) then
     -- Somebody else was faster.

@@ -1,47 +1,52 @@
-//! The connection under a link or an agent.
+//! The writing side of a connection that may be secured by TLS.
 //!
-//! Invariant: frames go out whole and in order, through TLS if links are secured by it.
+//! Invariant: what is written goes out whole and in order, through the session if there is one.
+//! Not here: what is received; whoever does has the session too.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::net::stream::Ended;
-use crate::net::tls::Session;
-use crate::net::{Chunk, Priority, Stream};
-
-/// Time for a peer to take the last answers when a connection is closed in order.
-const LINGER: Duration = Duration::from_secs(2);
+use super::chunk::Chunk;
+use super::stream::{Ended, Priority, Stream};
+use super::tls::Session;
 
 /// Bytes that are sealed at a time, about.
 const SEALED: usize = 256 << 10;
 
-/// The connection under a link or an agent.
+/// The writing side of a connection.
 #[derive(Clone, Debug)]
-pub(super) struct Channel {
+pub struct Channel {
     stream: Arc<Stream>,
-    /// What everything goes through, if links are secured by TLS.
+    /// What everything goes through, if the connection is secured.
     session: Option<Arc<Session>>,
 }
 
 impl Channel {
-    pub(super) const fn new(stream: Arc<Stream>, session: Option<Arc<Session>>) -> Self {
+    /// Of this connection, secured by `session` if there is one.
+    pub const fn new(stream: Arc<Stream>, session: Option<Arc<Session>>) -> Self {
         Self { stream, session }
     }
 
-    /// Writes whole frames; answers how many bytes are queued now.
-    pub(super) fn write(&self, bytes: &[u8]) -> Result<usize, Ended> {
+    /// Writes `bytes` as a whole; answers how many bytes are queued now.
+    ///
+    /// # Errors
+    /// When the connection is closing or has ended.
+    pub fn write(&self, bytes: &[u8]) -> Result<usize, Ended> {
         match &self.session {
             None => self.stream.write(bytes),
             Some(session) => self.seal(session, &[bytes]),
         }
     }
 
-    /// Writes whole frames that lie in several places.
-    pub(super) fn write_chunks(&self, chunks: impl Iterator<Item = Chunk>) -> Result<usize, Ended> {
+    /// Writes chunks, each as a whole; otherwise as `write`.
+    ///
+    /// # Errors
+    /// As `write`.
+    pub fn write_chunks(&self, chunks: impl Iterator<Item = Chunk>) -> Result<usize, Ended> {
         let Some(session) = &self.session else {
             return self.stream.write_chunks(chunks, Priority::High);
         };
-        // Each chunk is whole frames, so those of others may come between any two.
+        // Each chunk is a whole, so those of others may come between any two.
         let (mut some, mut bytes, mut queued) = (Vec::new(), 0, self.queued());
         for chunk in chunks {
             bytes += chunk.len();
@@ -69,34 +74,37 @@ impl Channel {
         session.send(&self.stream, pieces).map_err(|_| Ended)
     }
 
-    /// Closes when everything is written.
-    pub(super) fn close(&self) {
+    /// Closes when everything is written, or when the peer takes nothing for `linger`.
+    pub fn close(&self, linger: Duration) {
         if let Some(session) = &self.session {
             session.close(&self.stream);
         }
-        self.stream.close(LINGER);
+        self.stream.close(linger);
     }
 
     /// Closes at once.
-    pub(super) fn abort(&self) {
+    pub fn abort(&self) {
         self.stream.close(Duration::ZERO);
     }
 
-    pub(super) fn queued(&self) -> usize {
+    /// Bytes that wait to be written.
+    pub fn queued(&self) -> usize {
         self.stream.queued()
     }
 
     /// Bytes received and sent so far.
-    pub(super) fn traffic(&self) -> u64 {
+    pub fn traffic(&self) -> u64 {
         let (received, sent) = self.stream.traffic();
         received + sent
     }
 
-    pub(super) fn pause(&self) {
+    /// Takes no further bytes from the peer, who is held up by that in the end.
+    pub fn pause(&self) {
         self.stream.pause();
     }
 
-    pub(super) fn resume(&self) {
+    /// Takes bytes from the peer again.
+    pub fn resume(&self) {
         self.stream.resume();
     }
 }
