@@ -10,7 +10,9 @@ use mlua::ffi;
 use super::object::{push, push_light, view};
 use super::value::{split_regex, wrong};
 use crate::bindings::bytes::fail;
+use crate::bindings::shared::{kind_of_view, next_entry};
 use crate::codec::bson::{self, Kind, LARGEST, Refused, WRITE_DEPTH};
+use crate::shared;
 use crate::vm::layout::Peek;
 use crate::vm::native::{Call, NativeResult, Outcome, Raise};
 
@@ -33,7 +35,7 @@ pub(super) fn encode(call: &mut Call) -> NativeResult {
         if has_metafield(call, c"__pairs") {
             walk.pairs_of_metamethod(call, 0)
         } else {
-            walk.pairs(call, 0)
+            walk.pairs(call, None, 0)
         }
     })
 }
@@ -235,7 +237,8 @@ impl Walk {
             }
             has_meta
         };
-        if has_meta && has_metafield(call, c"__len") {
+        let view = if has_meta { kind_of_view(call, -1) } else { None };
+        if has_meta && view.is_none() && has_metafield(call, c"__len") {
             let length = with_buffer(call, |call| {
                 // SAFETY: room is reserved; the metamethod may raise.
                 unsafe {
@@ -252,16 +255,16 @@ impl Walk {
             self.head(call, Kind::Array, key)?;
             return self.list(call, length, depth);
         }
-        if has_meta && has_metafield(call, c"__pairs") {
+        if has_meta && view.is_none() && has_metafield(call, c"__pairs") {
             self.head(call, Kind::Document, key)?;
             return self.pairs_of_metamethod(call, depth);
         }
-        if let Some(length) = list_length(call) {
+        if let Some(length) = list_length(call, view)? {
             self.head(call, Kind::Array, key)?;
             return self.list(call, length, depth);
         }
         self.head(call, Kind::Document, key)?;
-        self.pairs(call, depth)
+        self.pairs(call, view, depth)
     }
 
     /// Appends the list on top of the stack.
@@ -282,16 +285,13 @@ impl Walk {
     }
 
     /// Appends the pairs of the table on top of the stack.
-    fn pairs(self, call: &mut Call, depth: usize) -> Result<(), Raise> {
-        let state = call.state();
+    fn pairs(self, call: &mut Call, view: Option<shared::Kind>, depth: usize) -> Result<(), Raise> {
         let start = bson::begin(&mut call.vm().scratch);
-        // SAFETY: room is reserved; the key is the one that `lua_next` gave.
-        unsafe {
-            ffi::lua_pushnil(state);
-            while ffi::lua_next(state, -2) != 0 {
-                self.pair(call, depth)?;
-                ffi::lua_settop(state, -2);
-            }
+        call.push_nil();
+        while next(call, view)? {
+            self.pair(call, depth)?;
+            // SAFETY: the value.
+            unsafe { ffi::lua_settop(call.state(), -2) };
         }
         bson::end(&mut call.vm().scratch, start);
         Ok(())
@@ -352,23 +352,32 @@ impl Walk {
     }
 }
 
+/// Takes the key on top of the stack and gives the next one of the table below with its value;
+/// false, and nothing, at the end.
+#[inline]
+fn next(call: &mut Call, view: Option<shared::Kind>) -> Result<bool, Raise> {
+    if view.is_some() {
+        return with_buffer(call, |call| next_entry(call, -2));
+    }
+    // SAFETY: room is reserved; the key is one of the table.
+    Ok(unsafe { ffi::lua_next(call.state(), -2) } != 0)
+}
+
 /// The length of the table on top of the stack if it is a list: its first key is within its length.
-fn list_length(call: &mut Call) -> Option<i64> {
+fn list_length(call: &mut Call, view: Option<shared::Kind>) -> Result<Option<i64>, Raise> {
     let state = call.state();
-    // SAFETY: room is reserved; the pair is popped again.
-    let first = unsafe {
-        ffi::lua_pushnil(state);
-        if ffi::lua_next(state, -2) == 0 {
-            return None;
-        }
-        let first = call.peek(-2);
-        ffi::lua_settop(state, -3);
-        first
-    };
-    let Peek::Integer(first) = first else { return None };
-    // SAFETY: there is a table on top.
-    let length = i64::try_from(unsafe { ffi::lua_rawlen(state, -1) }).unwrap_or(i64::MAX);
-    (first >= 1 && (first == 1 || first <= length)).then_some(length)
+    call.push_nil();
+    if !next(call, view)? {
+        // Nothing tells what it is. As in skynet, where these have `__len`, and others have not.
+        return Ok(matches!(view, Some(shared::Kind::Data | shared::Kind::Sheet)).then_some(0));
+    }
+    let first = call.peek(-2);
+    // SAFETY: the pair.
+    unsafe { ffi::lua_settop(state, -3) };
+    let Peek::Integer(first) = first else { return Ok(None) };
+    // SAFETY: there is a table on top; views have their own `__len`, other tables here have none.
+    let length = unsafe { ffi::luaL_len(state, -1) };
+    Ok((first >= 1 && (first == 1 || first <= length)).then_some(length))
 }
 
 /// Writes what an element holds whose value is a string of ours into `value`; its width.
