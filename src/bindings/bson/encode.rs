@@ -15,6 +15,7 @@ use crate::codec::bson::{self, Kind, LARGEST, Refused, WRITE_DEPTH};
 use crate::shared;
 use crate::vm::layout::Peek;
 use crate::vm::native::{Call, NativeResult, Outcome, Raise};
+use crate::vm::pairs::{each_pair, with_buffer};
 
 /// Values that the writing of one table has on the stack at once.
 const ROOM: c_int = 12;
@@ -93,18 +94,6 @@ fn whole(
 fn has_metafield(call: &mut Call, name: &std::ffi::CStr) -> bool {
     // SAFETY: room is reserved; may raise for lack of memory.
     unsafe { ffi::luaL_getmetafield(call.state(), -1, name.as_ptr()) != ffi::LUA_TNIL }
-}
-
-/// Runs what may call metamethods, and cuts off what they leave in the buffer.
-#[inline(always)]
-fn with_buffer<T>(call: &mut Call, run: impl FnOnce(&mut Call) -> T) -> T {
-    let mark = call.vm().scratch.len();
-    let result = run(call);
-    let scratch = &mut call.vm().scratch;
-    if scratch.len() > mark {
-        scratch.truncate(mark);
-    }
-    result
 }
 
 impl Walk {
@@ -299,39 +288,10 @@ impl Walk {
 
     /// Appends what the `__pairs` metamethod on top of the stack iterates over; below is its object.
     fn pairs_of_metamethod(self, call: &mut Call, depth: usize) -> Result<(), Raise> {
-        let state = call.state();
         let object = call.top() - 1;
         let start = bson::begin(&mut call.vm().scratch);
-        with_buffer(call, |_| {
-            // SAFETY: room is reserved; the metamethod may raise.
-            unsafe {
-                ffi::lua_pushvalue(state, object);
-                ffi::lua_callk(state, 1, 3, 0, None);
-            }
-        });
-        loop {
-            with_buffer(call, |_| {
-                // SAFETY: iterator, state and key are on top; the iterator may raise.
-                unsafe {
-                    ffi::lua_pushvalue(state, -3);
-                    ffi::lua_pushvalue(state, -3);
-                    ffi::lua_pushvalue(state, -3);
-                    ffi::lua_callk(state, 2, 2, 0, None);
-                }
-            });
-            if call.kind(-2) == ffi::LUA_TNIL {
-                break;
-            }
-            self.pair(call, depth)?;
-            // SAFETY: the value goes, and the new key takes the old one's place.
-            unsafe {
-                ffi::lua_settop(state, -2);
-                ffi::lua_remove(state, -2);
-            }
-        }
+        each_pair(call, object, |call| self.pair(call, depth))?;
         bson::end(&mut call.vm().scratch, start);
-        // SAFETY: what was pushed above the object.
-        unsafe { ffi::lua_settop(state, object) };
         Ok(())
     }
 
