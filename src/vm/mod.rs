@@ -17,6 +17,7 @@ pub mod loader;
 pub mod modules;
 pub mod native;
 pub mod packages;
+pub mod pairs;
 pub mod profile;
 pub mod project;
 pub mod protocol;

@@ -9,6 +9,7 @@ use mlua::ffi;
 
 use super::layout::Peek;
 use super::native::{Call, Raise};
+use super::pairs::each_pair;
 use crate::codec::seri::{self, Item, MAX_DEPTH, MAX_READ_DEPTH, Reader};
 
 /// Packs the values from stack index `first` to the top into the VM's scratch buffer, behind what
@@ -68,7 +69,13 @@ fn pack_table(call: &mut Call, index: c_int, depth: usize) -> Result<(), Raise> 
     unsafe {
         let index = ffi::lua_absindex(state, index);
         if ffi::luaL_getmetafield(state, index, c"__pairs".as_ptr()) != ffi::LUA_TNIL {
-            return pack_with_pairs(call, index, depth);
+            seri::put_table(&mut call.vm().scratch, 0);
+            each_pair(call, index, |call| {
+                pack_value(call, -2, depth)?;
+                pack_value(call, -1, depth)
+            })?;
+            seri::put_nil(&mut call.vm().scratch);
+            return Ok(());
         }
         let length = ffi::lua_rawlen(state, index);
         seri::put_table(&mut call.vm().scratch, length);
@@ -90,39 +97,6 @@ fn pack_table(call: &mut Call, index: c_int, depth: usize) -> Result<(), Raise> 
         }
         seri::put_nil(&mut call.vm().scratch);
     }
-    Ok(())
-}
-
-/// Packs what the `__pairs` metamethod on top of the stack iterates over.
-fn pack_with_pairs(call: &mut Call, index: c_int, depth: usize) -> Result<(), Raise> {
-    let state = call.state();
-    seri::put_table(&mut call.vm().scratch, 0);
-    let mark = call.vm().scratch.len();
-    // SAFETY: the metamethod and its results are on top of the stack; it may raise or use the
-    // buffer, which the VM owns and `truncate` restores.
-    unsafe {
-        ffi::lua_pushvalue(state, index);
-        ffi::lua_callk(state, 1, 3, 0, None);
-        call.vm().scratch.truncate(mark);
-        loop {
-            let mark = call.vm().scratch.len();
-            ffi::lua_pushvalue(state, -3);
-            ffi::lua_pushvalue(state, -3);
-            ffi::lua_pushvalue(state, -3);
-            ffi::lua_callk(state, 2, 2, 0, None);
-            call.vm().scratch.truncate(mark);
-            // iterator, state, old key, new key, value
-            if call.kind(-2) == ffi::LUA_TNIL {
-                ffi::lua_pop(state, 5);
-                break;
-            }
-            pack_value(call, -2, depth)?;
-            pack_value(call, -1, depth)?;
-            ffi::lua_pop(state, 1);
-            ffi::lua_remove(state, -2);
-        }
-    }
-    seri::put_nil(&mut call.vm().scratch);
     Ok(())
 }
 

@@ -95,6 +95,36 @@ fn a_part_that_is_gone_is_empty_in_sharetable_and_comes_back() {
 }
 
 #[test]
+fn bson_of_what_sharedata_shares_has_its_names() {
+    let output = output(
+        "",
+        &[],
+        "local bson = require 'bson'
+         local sharedata = require 'skynet.sharedata'
+         sharedata.new('data', { map = { a = 1, sub = { b = 'x' } }, list = { 1, 2 }, empty = {}, gap = { [5] = 1 } })
+         local data = sharedata.query 'data'
+         local v = bson.decode(bson.encode { map = data.map, list = data.list })
+         print('decoded', v.map.a, v.map.sub.b, #v.list, v.list[2])
+         -- The number of an array, not of a document, as skynet has it.
+         print('empty', (tostring(bson.encode { v = data.empty }):byte(5)))
+         print('gap', text(pcall(bson.encode, { v = data.gap })))
+         local map = data.map
+         sharedata.update('data', { map = 1 })
+         skynet.yield()
+         print('gone', text(pcall(bson.encode, { v = map })))",
+    );
+    has(
+        &output,
+        &[
+            "decoded\t1\tx\t2\t2",
+            "empty\t4",
+            "gap\tBson dictionary's key can't be number",
+            "gone\tThe key [map] doesn't exist after update",
+        ],
+    );
+}
+
+#[test]
 fn what_does_not_fit_is_refused_and_leaves_the_old_version() {
     let output = output(
         "shared_limit = 1",

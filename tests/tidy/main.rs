@@ -39,7 +39,6 @@ const LAYERS: &[(&str, Imports)] = &[
     ("store", Only(&["net", "codec", "error"])),
     // `vm` names the parts that live outside of it in what services share, and calls none of them.
     ("vm", Only(&["kernel", "codec", "sandbox", "shared", "net", "cluster", "websocket", "error"])),
-    ("vm", Only(&["kernel", "codec", "sandbox", "net", "cluster", "redis", "websocket", "error"])),
     ("bindings", AllBut(&["boot", "admin", "cli"])),
     ("admin", AllBut(&["boot", "cli"])),
     ("boot", AllBut(&["cli"])),

@@ -10,9 +10,12 @@ use mlua::ffi;
 use super::object::{push, push_light, view};
 use super::value::{split_regex, wrong};
 use crate::bindings::bytes::fail;
+use crate::bindings::shared::{kind_of_view, next_entry};
 use crate::codec::bson::{self, Kind, LARGEST, Refused, WRITE_DEPTH};
+use crate::shared;
 use crate::vm::layout::Peek;
 use crate::vm::native::{Call, NativeResult, Outcome, Raise};
+use crate::vm::pairs::{each_pair, with_buffer};
 
 /// Values that the writing of one table has on the stack at once.
 const ROOM: c_int = 12;
@@ -33,7 +36,7 @@ pub(super) fn encode(call: &mut Call) -> NativeResult {
         if has_metafield(call, c"__pairs") {
             walk.pairs_of_metamethod(call, 0)
         } else {
-            walk.pairs(call, 0)
+            walk.pairs(call, None, 0)
         }
     })
 }
@@ -91,18 +94,6 @@ fn whole(
 fn has_metafield(call: &mut Call, name: &std::ffi::CStr) -> bool {
     // SAFETY: room is reserved; may raise for lack of memory.
     unsafe { ffi::luaL_getmetafield(call.state(), -1, name.as_ptr()) != ffi::LUA_TNIL }
-}
-
-/// Runs what may call metamethods, and cuts off what they leave in the buffer.
-#[inline(always)]
-fn with_buffer<T>(call: &mut Call, run: impl FnOnce(&mut Call) -> T) -> T {
-    let mark = call.vm().scratch.len();
-    let result = run(call);
-    let scratch = &mut call.vm().scratch;
-    if scratch.len() > mark {
-        scratch.truncate(mark);
-    }
-    result
 }
 
 impl Walk {
@@ -235,7 +226,8 @@ impl Walk {
             }
             has_meta
         };
-        if has_meta && has_metafield(call, c"__len") {
+        let view = if has_meta { kind_of_view(call, -1) } else { None };
+        if has_meta && view.is_none() && has_metafield(call, c"__len") {
             let length = with_buffer(call, |call| {
                 // SAFETY: room is reserved; the metamethod may raise.
                 unsafe {
@@ -252,16 +244,16 @@ impl Walk {
             self.head(call, Kind::Array, key)?;
             return self.list(call, length, depth);
         }
-        if has_meta && has_metafield(call, c"__pairs") {
+        if has_meta && view.is_none() && has_metafield(call, c"__pairs") {
             self.head(call, Kind::Document, key)?;
             return self.pairs_of_metamethod(call, depth);
         }
-        if let Some(length) = list_length(call) {
+        if let Some(length) = list_length(call, view)? {
             self.head(call, Kind::Array, key)?;
             return self.list(call, length, depth);
         }
         self.head(call, Kind::Document, key)?;
-        self.pairs(call, depth)
+        self.pairs(call, view, depth)
     }
 
     /// Appends the list on top of the stack.
@@ -282,16 +274,13 @@ impl Walk {
     }
 
     /// Appends the pairs of the table on top of the stack.
-    fn pairs(self, call: &mut Call, depth: usize) -> Result<(), Raise> {
-        let state = call.state();
+    fn pairs(self, call: &mut Call, view: Option<shared::Kind>, depth: usize) -> Result<(), Raise> {
         let start = bson::begin(&mut call.vm().scratch);
-        // SAFETY: room is reserved; the key is the one that `lua_next` gave.
-        unsafe {
-            ffi::lua_pushnil(state);
-            while ffi::lua_next(state, -2) != 0 {
-                self.pair(call, depth)?;
-                ffi::lua_settop(state, -2);
-            }
+        call.push_nil();
+        while next(call, view)? {
+            self.pair(call, depth)?;
+            // SAFETY: the value.
+            unsafe { ffi::lua_settop(call.state(), -2) };
         }
         bson::end(&mut call.vm().scratch, start);
         Ok(())
@@ -299,39 +288,10 @@ impl Walk {
 
     /// Appends what the `__pairs` metamethod on top of the stack iterates over; below is its object.
     fn pairs_of_metamethod(self, call: &mut Call, depth: usize) -> Result<(), Raise> {
-        let state = call.state();
         let object = call.top() - 1;
         let start = bson::begin(&mut call.vm().scratch);
-        with_buffer(call, |_| {
-            // SAFETY: room is reserved; the metamethod may raise.
-            unsafe {
-                ffi::lua_pushvalue(state, object);
-                ffi::lua_callk(state, 1, 3, 0, None);
-            }
-        });
-        loop {
-            with_buffer(call, |_| {
-                // SAFETY: iterator, state and key are on top; the iterator may raise.
-                unsafe {
-                    ffi::lua_pushvalue(state, -3);
-                    ffi::lua_pushvalue(state, -3);
-                    ffi::lua_pushvalue(state, -3);
-                    ffi::lua_callk(state, 2, 2, 0, None);
-                }
-            });
-            if call.kind(-2) == ffi::LUA_TNIL {
-                break;
-            }
-            self.pair(call, depth)?;
-            // SAFETY: the value goes, and the new key takes the old one's place.
-            unsafe {
-                ffi::lua_settop(state, -2);
-                ffi::lua_remove(state, -2);
-            }
-        }
+        each_pair(call, object, |call| self.pair(call, depth))?;
         bson::end(&mut call.vm().scratch, start);
-        // SAFETY: what was pushed above the object.
-        unsafe { ffi::lua_settop(state, object) };
         Ok(())
     }
 
@@ -352,23 +312,32 @@ impl Walk {
     }
 }
 
+/// Takes the key on top of the stack and gives the next one of the table below with its value;
+/// false, and nothing, at the end.
+#[inline]
+fn next(call: &mut Call, view: Option<shared::Kind>) -> Result<bool, Raise> {
+    if view.is_some() {
+        return with_buffer(call, |call| next_entry(call, -2));
+    }
+    // SAFETY: room is reserved; the key is one of the table.
+    Ok(unsafe { ffi::lua_next(call.state(), -2) } != 0)
+}
+
 /// The length of the table on top of the stack if it is a list: its first key is within its length.
-fn list_length(call: &mut Call) -> Option<i64> {
+fn list_length(call: &mut Call, view: Option<shared::Kind>) -> Result<Option<i64>, Raise> {
     let state = call.state();
-    // SAFETY: room is reserved; the pair is popped again.
-    let first = unsafe {
-        ffi::lua_pushnil(state);
-        if ffi::lua_next(state, -2) == 0 {
-            return None;
-        }
-        let first = call.peek(-2);
-        ffi::lua_settop(state, -3);
-        first
-    };
-    let Peek::Integer(first) = first else { return None };
-    // SAFETY: there is a table on top.
-    let length = i64::try_from(unsafe { ffi::lua_rawlen(state, -1) }).unwrap_or(i64::MAX);
-    (first >= 1 && (first == 1 || first <= length)).then_some(length)
+    call.push_nil();
+    if !next(call, view)? {
+        // Nothing tells what it is. As in skynet, where these have `__len`, and others have not.
+        return Ok(matches!(view, Some(shared::Kind::Data | shared::Kind::Sheet)).then_some(0));
+    }
+    let first = call.peek(-2);
+    // SAFETY: the pair.
+    unsafe { ffi::lua_settop(state, -3) };
+    let Peek::Integer(first) = first else { return Ok(None) };
+    // SAFETY: there is a table on top; views have their own `__len`, other tables here have none.
+    let length = unsafe { ffi::luaL_len(state, -1) };
+    Ok((first >= 1 && (first == 1 || first <= length)).then_some(length))
 }
 
 /// Writes what an element holds whose value is a string of ours into `value`; its width.

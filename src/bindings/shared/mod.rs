@@ -24,6 +24,8 @@ use std::ffi::c_int;
 
 use mlua::ffi;
 
+pub(super) use raw::next_entry;
+
 use crate::natives;
 use crate::vm::native::{Call, Entry, NOTHING, NativeResult, Raise, register};
 
@@ -68,6 +70,12 @@ fn look_again(call: &mut Call) -> NativeResult {
 fn is_view(call: &mut Call) -> NativeResult {
     let is_view = call.kind(1) == ffi::LUA_TTABLE && view::root_of(call, 1).is_some();
     call.answer_boolean(is_view)
+}
+
+/// What the table at `index` is a view of; `None` when it is no view.
+pub(super) fn kind_of_view(call: &mut Call, index: c_int) -> Option<crate::shared::Kind> {
+    // SAFETY: the view on the stack keeps its root.
+    view::root_of(call, index).map(|root| unsafe { (*root.as_ptr()).kind })
 }
 
 /// `stack_values(thread, list)`: puts the values on the stack of a waiting coroutine into the list;

@@ -112,7 +112,6 @@ fn set(call: &mut Call) -> NativeResult {
 ///
 /// # Errors
 /// When what a view shows is no more.
-#[allow(dead_code, reason = "for codecs that walk tables of scripts")]
 pub(crate) fn next_entry(call: &mut Call, index: c_int) -> Result<bool, Raise> {
     let state = call.state();
     // SAFETY: a table is at `index` and a key on top; both stay where they are.

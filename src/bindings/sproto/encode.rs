@@ -14,6 +14,7 @@ use crate::codec::sproto::writer::{Head, Numbers, begin_data, end_data};
 use crate::codec::sproto::{DEPTH, LARGEST, pack};
 use crate::vm::layout::Peek;
 use crate::vm::native::{Call, NativeResult, Outcome, Raise};
+use crate::vm::pairs::{each_pair, with_buffer};
 
 /// Values that the encoding of one structure has on the stack at once.
 const ROOM: c_int = 12;
@@ -83,18 +84,6 @@ fn append(call: &mut Call, kind: c_int, table: c_int) -> Result<(), Raise> {
         call.vm().scratch.truncate(start);
     }
     encoded
-}
-
-/// Runs what may call metamethods, and cuts off what they leave in the buffer.
-#[inline(always)]
-fn with_buffer<T>(call: &mut Call, run: impl FnOnce(&mut Call) -> T) -> T {
-    let mark = call.vm().scratch.len();
-    let result = run(call);
-    let scratch = &mut call.vm().scratch;
-    if scratch.len() > mark {
-        scratch.truncate(mark);
-    }
-    result
 }
 
 impl Walk<'_> {
@@ -376,39 +365,14 @@ impl Walk<'_> {
         field: &Field,
         depth: usize,
     ) -> Result<(), Raise> {
-        let state = call.state();
         let object = call.top() - 1;
         let start = begin_data(&mut call.vm().scratch);
-        with_buffer(call, |_| {
-            // SAFETY: room is reserved; the metamethod may raise.
-            unsafe {
-                ffi::lua_pushvalue(state, object);
-                ffi::lua_callk(state, 1, 3, 0, None);
-            }
-        });
-        for index in 1.. {
-            with_buffer(call, |_| {
-                // SAFETY: iterator, state and key are on top; the iterator may raise.
-                unsafe {
-                    ffi::lua_pushvalue(state, -3);
-                    ffi::lua_pushvalue(state, -3);
-                    ffi::lua_pushvalue(state, -3);
-                    ffi::lua_callk(state, 2, 2, 0, None);
-                }
-            });
-            if call.kind(-2) == ffi::LUA_TNIL {
-                break;
-            }
-            self.element(call, described, field, index, depth)?;
-            // SAFETY: the value goes, and the new key takes the old one's place.
-            unsafe {
-                ffi::lua_settop(state, -2);
-                ffi::lua_remove(state, -2);
-            }
-        }
+        let mut index = 0;
+        each_pair(call, object, |call| {
+            index += 1;
+            self.element(call, described, field, index, depth)
+        })?;
         end_data(&mut call.vm().scratch, start);
-        // SAFETY: what was pushed above the object.
-        unsafe { ffi::lua_settop(state, object) };
         Ok(())
     }
 
