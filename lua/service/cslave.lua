@@ -138,7 +138,9 @@ function from_master.N(name, handle)
 end
 
 function from_master.D(id)
-  if harbors[id] == nil then
+  if later and later[id] then
+    later[id] = nil
+  elseif harbors[id] == nil then
     count_down()
   end
   local fd = lose(id)
