@@ -4,6 +4,10 @@
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 node=${1:-$root/node}
+command -v redis-server >/dev/null || {
+  echo "run.sh: needs redis-server (Debian, Ubuntu: apt-get install redis-server)" >&2
+  exit 1
+}
 work=$(mktemp -d)
 port=${PORT:-16379}
 trap 'kill $(cat "$work"/*.pid 2>/dev/null) 2>/dev/null; rm -rf "$work"' EXIT
@@ -22,10 +26,16 @@ redis-server --port "$port" --bind 127.0.0.1 --dir "$work" --appendonly yes --ap
 echo $! >"$work/redis.pid"
 "$node" "$work/main" &
 echo $! >"$work/main.pid"
-"$node" "$work/fishing" >"$work/said" &
+"$node" "$work/fishing" >"$work/fishing.log" &
 echo $! >"$work/fishing.pid"
-until grep -q 'open transfers' "$work/said"; do
-  kill -0 "$(cat "$work/fishing.pid")"
+until grep -q 'open transfers' "$work/fishing.log"; do
+  for part in redis main fishing; do
+    kill -0 "$(cat "$work/$part.pid")" 2>/dev/null || {
+      echo "run.sh: $part has ended" >&2
+      [ $part = main ] || tail -n 5 "$work/$part.log" >&2
+      exit 1
+    }
+  done
   sleep 0.1
 done
-grep '^fishing:' "$work/said"
+grep '^fishing:' "$work/fishing.log"

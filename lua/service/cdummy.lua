@@ -1,55 +1,22 @@
 --- Service `.cslave` of a node that is alone (harbor = 0): keeps the global names.
 ---
---- Invariant: a global name has one owner for the life of the node, the first that took it; every
---- question for a name is answered as soon as the name is known.
---- Not here: other nodes (service/cslave.lua), and the way of a message sent to a global name.
+--- Invariant: the node knows each global name as soon as it is taken, and sends to its owner.
+--- Not here: who owns what (skynet/internal/global_names.lua), other nodes (service/cslave.lua),
+--- and the way of a message sent to a global name.
 
 local skynet = require "skynet.manager"
 local internal = require "skynet.internal"
-
----@type table<string, integer>
-local owners = {}
---- Unanswered questions by name.
----@type table<string, (fun(ok: boolean, handle: integer))[]>
-local questions = {}
+local names = require "skynet.internal.global_names"
 
 local commands = {}
 
-local function to_handle(address)
-  if type(address) == "string" then
-    local digits = address:match "^:(%x+)$"
-    return digits and tonumber(digits, 16) or skynet.localname(address)
-  end
-  return address
-end
-
 function commands.REGISTER(name, address)
-  local handle = to_handle(address)
-  if not handle then
-    error(("global name '%s': no such service %s"):format(name, address), 0)
-  elseif owners[name] then
-    error(("global name '%s' belongs to %s already; %s does not get it")
-      :format(name, skynet.address(owners[name]), skynet.address(handle)), 0)
-  end
-  owners[name] = handle
-  internal.global_name(name, handle)
-  local waiting = questions[name]
-  questions[name] = nil
-  for _, answer in ipairs(waiting or {}) do
-    answer(true, handle)
-  end
+  internal.global_name(name, names.take(name, address))
   skynet.ret()
 end
 
 function commands.QUERYNAME(name)
-  if name:byte() == 46 then -- '.'
-    skynet.retpack(skynet.localname(name))
-  elseif owners[name] then
-    skynet.retpack(owners[name])
-  else
-    questions[name] = questions[name] or {}
-    table.insert(questions[name], skynet.response())
-  end
+  names.answer(name)
 end
 
 --- Answers when the harbor goes down; here there is none.

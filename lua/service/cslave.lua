@@ -1,25 +1,20 @@
---- Service `.cslave` of a node in a network of harbors: connects it with the others and keeps the
---- global names.
+--- Service `.cslave` of a node in a network of harbors: connects it with the others and tells the
+--- master of its global names.
 ---
---- Invariant: a global name has one owner for the life of the network; every question for a name is
---- answered as soon as the name is known. The node that comes waits for those who are there, so
---- between two nodes there is one connection.
---- Not here: messages over the connections (native, service `harbor`), a node by itself
---- (cdummy.lua).
+--- Invariant: the node that comes waits for those who are there, so between two nodes there is one
+--- connection. The service `harbor` hears of each name that is known here.
+--- Not here: who owns what (skynet/internal/global_names.lua), messages over the connections
+--- (native, service `harbor`), a node by itself (cdummy.lua).
 
 local skynet = require "skynet.manager"
 local socket = require "skynet.socket"
 local driver = require "skynet.socketdriver"
+local names = require "skynet.internal.global_names"
 local packet = require "skynet.internal.harbor_packet"
 
 --- Socket of each connected harbor, false once it is gone.
 ---@type table<integer, integer|false>
 local harbors = {}
----@type table<string, integer>
-local owners = {}
---- Unanswered questions by name.
----@type table<string, (fun(ok: boolean, handle: integer))[]>
-local questions = {}
 --- Who waits for a harbor to come or go, by id.
 ---@type table<integer, (fun(ok: boolean))[]>
 local watchers = {}
@@ -43,9 +38,9 @@ skynet.register_protocol {
   end,
 }
 
-local function answer_all(list, ...)
+local function answer_all(list)
   for _, answer in ipairs(list or {}) do
-    answer(true, ...)
+    answer(true)
   end
 end
 
@@ -58,15 +53,7 @@ end
 
 --- Lets messages to a name pass to its owner.
 local function publish(name)
-  skynet.redirect(harbor_service, owners[name], "harbor", 0, "N " .. name)
-end
-
---- A name is known now.
-local function learn(name, handle)
-  owners[name] = handle
-  local list = questions[name]
-  questions[name] = nil
-  answer_all(list, handle)
+  skynet.redirect(harbor_service, names.owners[name], "harbor", 0, "N " .. name)
 end
 
 --- Gives a connected socket to the service that carries messages.
@@ -144,14 +131,16 @@ function from_master.C(id, address)
 end
 
 function from_master.N(name, handle)
-  learn(name, handle)
+  names.learn(name, handle)
   if not later then
     publish(name)
   end
 end
 
 function from_master.D(id)
-  if harbors[id] == nil then
+  if later and later[id] then
+    later[id] = nil
+  elseif harbors[id] == nil then
     count_down()
   end
   local fd = lose(id)
@@ -184,7 +173,7 @@ skynet.register_protocol {
   dispatch = function(_, _, text)
     local command, rest = text:sub(1, 1), text:sub(3)
     if command == "Q" then
-      if owners[rest] then
+      if names.owners[rest] then
         publish(rest)
       else
         socket.write(master, packet.make("Q", rest))
@@ -199,39 +188,16 @@ skynet.register_protocol {
 
 local commands = {}
 
-local function to_handle(address)
-  if type(address) == "string" then
-    local digits = address:match "^:(%x+)$"
-    return digits and tonumber(digits, 16) or skynet.localname(address)
-  end
-  return address
-end
-
 function commands.REGISTER(name, address)
-  local handle = to_handle(address)
-  if not handle then
-    error(("global name '%s': no such service %s"):format(name, address), 0)
-  elseif owners[name] then
-    error(("global name '%s' belongs to %s already; %s does not get it")
-      :format(name, skynet.address(owners[name]), skynet.address(handle)), 0)
-  end
-  learn(name, handle)
+  local handle = names.take(name, address)
   socket.write(master, packet.make("R", name, handle))
   publish(name)
   skynet.ret()
 end
 
 function commands.QUERYNAME(name)
-  if name:byte() == 46 then -- '.'
-    skynet.retpack(skynet.localname(name))
-  elseif owners[name] then
-    skynet.retpack(owners[name])
-  else
-    if not questions[name] then
-      questions[name] = {}
-      socket.write(master, packet.make("Q", name))
-    end
-    table.insert(questions[name], skynet.response())
+  if names.answer(name) then
+    socket.write(master, packet.make("Q", name))
   end
 end
 
@@ -322,7 +288,7 @@ skynet.start(function()
     for id, where in pairs(addresses) do
       connect(id, where)
     end
-    for name in pairs(owners) do
+    for name in pairs(names.owners) do
       publish(name)
     end
   end)

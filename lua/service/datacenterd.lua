@@ -19,6 +19,15 @@ end
 --- Who waits where; places without anybody are taken away.
 local waiting = new_place()
 
+--- Raises when one of the keys is none.
+local function check(path)
+  for depth = 1, math.max(path.n, 1) do
+    if path[depth] == nil then
+      error(("datacenter: key %d is nil"):format(depth), 0)
+    end
+  end
+end
+
 --- `value`, if keys can stand below it.
 local function branch_of(value, path, depth)
   if type(value) ~= "table" then
@@ -91,6 +100,7 @@ function commands.UPDATE(...)
   local path = table.pack(...)
   local value = path[path.n]
   path[path.n], path.n = nil, path.n - 1
+  check(path)
   local branch = root
   for depth = 1, path.n - 1 do
     local below = branch[path[depth]]
@@ -114,6 +124,7 @@ function commands.UPDATE(...)
 end
 
 local function wait_for(path)
+  check(path)
   local place = waiting
   for depth = 1, path.n do
     local key = path[depth]

@@ -24,7 +24,14 @@ struct Open {
 
 /// One channel.
 #[derive(Debug, Default)]
-pub struct Channel(Mutex<VecDeque<Vec<u8>>>);
+pub struct Channel(Mutex<Unread>);
+
+#[derive(Debug, Default)]
+struct Unread {
+    lines: VecDeque<Vec<u8>>,
+    /// Bytes of the lines, with one for the end of each.
+    bytes: usize,
+}
 
 impl Channels {
     /// A new channel and its number; `None` when there are too many.
@@ -53,17 +60,20 @@ impl Channels {
 impl Channel {
     /// Adds a line; false when too much is unread.
     pub fn write(&self, line: &[u8]) -> bool {
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let unread: usize = lines.iter().map(|line| line.len() + 1).sum();
-        if unread + line.len() >= MOST_BYTES {
+        let mut unread = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if unread.bytes + line.len() >= MOST_BYTES {
             return false;
         }
-        lines.push_back(line.to_vec());
+        unread.bytes += line.len() + 1;
+        unread.lines.push_back(line.to_vec());
         true
     }
 
     /// Takes the oldest line.
     pub fn read(&self) -> Option<Vec<u8>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+        let mut unread = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = unread.lines.pop_front()?;
+        unread.bytes -= line.len() + 1;
+        Some(line)
     }
 }

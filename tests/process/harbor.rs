@@ -273,6 +273,28 @@ fn the_bytes_between_harbors_are_those_of_skynet() {
 }
 
 #[test]
+fn a_harbor_that_comes_and_goes_meanwhile_is_not_one_of_those_waited_for() {
+    let master = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (mut node, _folder) = second(&master.local_addr().unwrap().to_string(), "");
+    let (mut control, _) = master.accept().unwrap();
+    control.set_read_timeout(Some(DEADLINE)).unwrap();
+    // "H", 2, address.
+    let hello = read_packet(&mut control);
+    let address = String::from_utf8(hello[5..].to_vec()).unwrap();
+
+    // "W", 1; then "C", 3, address and "D", 3.
+    control.write_all(&packet(&[b"\x0cW", b"\x0a\x01"])).unwrap();
+    control.write_all(&packet(&[b"\x0cC", b"\x0a\x03", b"\x5c127.0.0.1:1"])).unwrap();
+    control.write_all(&packet(&[b"\x0cD", b"\x0a\x03"])).unwrap();
+    drop(control);
+    node.expect("Master disconnect");
+    assert_eq!(node.count("Shakehand ready"), 0);
+    connect(&address).write_all(&[1]).unwrap();
+    node.expect("Harbor 1 connected");
+    node.expect("Shakehand ready");
+}
+
+#[test]
 fn multicast_reaches_subscribers_of_every_harbor() {
     let (mut first, master, _kept) = first(
         r#"

@@ -41,3 +41,30 @@ fn errors_at_every_stage_of_a_script_leave_the_node_alive() {
         assert!(output.contains(part), "{part}: {output}");
     }
 }
+
+#[test]
+fn keys_and_channels_of_no_use_are_named() {
+    let folder = Folder::new();
+    let script = r#"
+local skynet = require "skynet.manager"
+local datacenter = require "skynet.datacenter"
+local multicast = require "skynet.multicast"
+skynet.start(function()
+  for _, wrong in ipairs {
+    { datacenter.set, "only a value" },
+    { datacenter.set, "player", nil, "value" },
+    { datacenter.wait, "player", "name", nil, n = 4 },
+  } do
+    print((pcall(table.unpack(wrong, 1, wrong.n or #wrong))))
+  end
+  print(pcall(multicast.new, { channel = "news" }))
+  skynet.abort()
+end)"#;
+    folder.config("").write("main.lua", script);
+    let (code, out, _) = folder.run();
+    assert_eq!(code, Some(0), "{out}");
+    assert_eq!(out.matches("datacenter: key 1 is nil").count(), 1, "{out}");
+    assert_eq!(out.matches("datacenter: key 2 is nil").count(), 1, "{out}");
+    assert_eq!(out.matches("datacenter: key 3 is nil").count(), 1, "{out}");
+    assert!(out.contains("multicast: number of a channel expected, got news"), "{out}");
+}

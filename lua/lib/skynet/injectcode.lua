@@ -62,16 +62,20 @@ end
 return function(source, co, level, extra)
   local running = coroutine.running()
   co, level = co or running, level or 0
-  -- Helpers of this file add one level each, so all of them are given the level they see.
-  local here = co == running and level + OWN_LEVELS or level
-  local info = debug.getinfo(co, co == running and here or level, "f")
+  -- On the running coroutine the functions of this file have levels too: the level as it is seen
+  -- from here, and from the helpers.
+  local here, below = level, level
+  if co == running then
+    here, below = level + OWN_LEVELS, level + OWN_LEVELS + 1
+  end
+  local info = debug.getinfo(co, here, "f")
   local f = info and info.func
   if not f then
     return false, "Invalid level"
   end
 
-  local names, slots, values = locals_of(co, co == running and here + 1 or level)
-  local arguments = extra_arguments(co, co == running and here + 1 or level)
+  local names, slots, values = locals_of(co, below)
+  local arguments = extra_arguments(co, below)
   local upvalues = upvalues_of(f)
 
   -- The variables are upvalues of the piece: those of `f` itself are joined, copies of the others
@@ -116,7 +120,7 @@ return function(source, co, level, extra)
     for name, slot in pairs(slots) do
       if own[name] then
         local _, value = debug.getupvalue(piece, own[name])
-        debug.setlocal(co, co == running and here or level, slot, value)
+        debug.setlocal(co, here, slot, value)
       end
     end
   end

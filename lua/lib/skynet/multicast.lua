@@ -77,7 +77,11 @@ channel.__gc = channel.unsubscribe
 function multicast.new(conf)
   assert(multicastd, "Init first")
   conf = conf or {}
-  local number = conf.channel or skynet.call(multicastd, "lua", "NEW")
+  local number = conf.channel
+  if number and math.type(number) ~= "integer" then
+    error(("multicast: number of a channel expected, got %s"):format(number), 2)
+  end
+  number = number or skynet.call(multicastd, "lua", "NEW")
   return setmetatable({
     channel = number,
     pack = conf.pack or skynet.pack,
