@@ -119,7 +119,7 @@ fn bson_of_what_sharedata_shares_has_its_names() {
             "decoded\t1\tx\t2\t2",
             "empty\t4",
             "gap\tBson dictionary's key can't be number",
-            "gone\tThe key [map] doesn't exist after update",
+            "gone\tThe key [.map] doesn't exist after update",
         ],
     );
 }
