@@ -45,6 +45,8 @@ pub struct Transaction {
     pub broken: bool,
     /// One of the commands needs memory.
     pub grows: bool,
+    /// One of the commands changes something.
+    pub writes: bool,
 }
 
 /// What a client waits for.

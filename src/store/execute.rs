@@ -84,17 +84,15 @@ impl Store {
             return self.refuse(client, args, NO_PASSWORD);
         }
         let queued = client.transaction.is_some() && !controls_transaction(command.name);
-        let grows = match (&client.transaction, command.name) {
-            (Some(transaction), "exec") => transaction.grows,
-            (Some(_), _) if queued => true,
-            _ => command.is(DENYOOM),
+        let (grows, writes) = match (&client.transaction, command.name) {
+            (Some(transaction), "exec") => (transaction.grows, transaction.writes),
+            _ => (queued || command.is(DENYOOM), command.is(WRITE)),
         };
         if grows && self.is_full() {
             return self.refuse(client, args, NO_MEMORY);
         }
-        if let Some(why) = self.file_failure.as_ref().filter(|_| command.is(WRITE)) {
-            let text = format!("MISCONF Errors writing to the AOF file: {why}");
-            return self.refuse(client, args, Failure::of(text));
+        if let Some(failure) = self.file_refusal().filter(|_| writes) {
+            return self.refuse(client, args, failure);
         }
         if client.subscribes() && !is_for_subscribers(command.name) {
             let text = format!(
@@ -186,6 +184,7 @@ impl Store {
             return self.refuse(client, args, LONG_TRANSACTION);
         }
         transaction.grows |= command.is(DENYOOM);
+        transaction.writes |= command.is(WRITE);
         transaction.queue.push(args.iter().map(|arg| (*arg).into()).collect());
         Ok(Reply::Status("QUEUED".into()))
     }
@@ -194,6 +193,12 @@ impl Store {
     pub(super) fn is_full(&self) -> bool {
         let limit = self.config.maxmemory;
         limit != 0 && self.keys.memory() > limit && !self.keys.loading
+    }
+
+    /// What a command that changes something is told while the file takes nothing.
+    pub(super) fn file_refusal(&self) -> Option<Failure> {
+        let why = self.file_failure.as_ref()?;
+        Some(Failure::of(format!("MISCONF Errors writing to the AOF file: {why}")))
     }
 
     /// Removes keys whose time is over; true when there may be more of them.

@@ -11,6 +11,7 @@ mod cluster;
 mod compatible;
 mod console;
 mod daemon;
+mod folder;
 mod formats;
 mod harbor;
 mod leaks;

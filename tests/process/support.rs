@@ -1,33 +1,18 @@
-//! A node of its own for each test: folder, scripts, config, process, and its output as lines.
+//! A node of its own for each test: scripts, config, process, and its output as lines.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
+
+pub(crate) use crate::folder::Folder;
 
 /// How long a test waits for something that is to happen. Only a failing test gets there.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
-/// A folder that ends with the test.
-pub(crate) struct Folder(PathBuf);
-
 impl Folder {
-    pub(crate) fn new() -> Self {
-        static COUNTER: AtomicUsize = AtomicUsize::new(0);
-        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("node-test-{}-{number}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
     pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) -> &Self {
         fs::write(self.path(name), text).unwrap();
         self
@@ -45,7 +30,7 @@ impl Folder {
     /// The command that runs the config here.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_node"));
-        command.arg("config").current_dir(&self.0).stdin(Stdio::null());
+        command.arg("config").current_dir(self.path("")).stdin(Stdio::null());
         command
     }
 
@@ -67,12 +52,6 @@ impl Folder {
     pub(crate) fn wait_for_file(&self, name: &str, check: impl Fn(&Path) -> bool) {
         let path = self.path(name);
         wait_until(name, || check(&path));
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 

@@ -325,13 +325,27 @@ struct Process {
 
 impl Process {
     fn start(folder: &Folder) -> Self {
+        Self::start_as(folder, "always", Command::new(env!("CARGO_BIN_EXE_node")))
+    }
+
+    /// One whose files take 8 KiB, as if the disk were full then.
+    fn start_limited(folder: &Folder, fsync: &str) -> Self {
+        let mut command = Command::new("bash");
+        let limited = "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\"";
+        command.args(["-c", limited, env!("CARGO_BIN_EXE_node")]);
+        Self::start_as(folder, fsync, command)
+    }
+
+    fn start_as(folder: &Folder, fsync: &str, mut command: Command) -> Self {
         let script = "local skynet = require 'skynet'\n\
                       skynet.start(function() print('redis at ' .. skynet.getenv 'redis_address') end)";
         fs::write(folder.path("main.lua"), script).unwrap();
-        let config = "thread = 2\nharbor = 0\nluaservice = './?.lua'\nredis = 'embedded:0'\n\
-                      redis_file = './data.aof'\nredis_fsync = 'always'\n";
+        let config = format!(
+            "thread = 2\nharbor = 0\nluaservice = './?.lua'\nredis = 'embedded:0'\n\
+             redis_file = './data.aof'\nredis_fsync = '{fsync}'\n"
+        );
         fs::write(folder.path("config"), config).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_node"))
+        let mut child = command
             .arg("config")
             .current_dir(folder.path(""))
             .stdin(Stdio::null())
@@ -386,6 +400,42 @@ fn nothing_that_was_answered_is_lost_when_the_process_is_killed() {
         }
         process.kill();
     }
+}
+
+const REFUSED: &str = "-MISCONF Errors writing to the AOF file: File too large";
+
+#[test]
+fn with_always_a_full_disk_leaves_no_change_answered_that_is_not_in_the_file() {
+    let folder = Folder::new();
+    let mut process = Process::start_limited(&folder, "always");
+    let mut connection = process.connect();
+    let answered = (1..1000).take_while(|_| !connection.say("incr counter").is_empty()).count();
+    assert!(answered > 100, "{answered} answered");
+    let mut connection = process.connect();
+    for line in ["incr counter", "del counter", "eval return(redis.call('incr','counter')) 0"] {
+        let reply = connection.say(line);
+        assert!(reply.starts_with(REFUSED), "{line}: {reply}");
+    }
+    assert!(connection.say("get counter").starts_with('$'));
+    process.kill();
+    let found = Process::start(&folder).connect().say("get counter");
+    assert!(found.contains(&format!("\r\n{answered}\r\n")), "{found}, {answered} answered");
+}
+
+#[test]
+fn a_full_disk_that_has_room_for_a_rewritten_file_takes_changes_again_each_once() {
+    let folder = Folder::new();
+    let mut process = Process::start_limited(&folder, "everysec");
+    let mut connection = process.connect();
+    let answered =
+        (1..1000).take_while(|_| connection.say("incr counter").starts_with(':')).count();
+    assert!(connection.say("incr counter").starts_with(REFUSED));
+    assert!(connection.say("bgrewriteaof").starts_with('+'));
+    let next = answered + 1;
+    assert_eq!(connection.say("incr counter"), format!(":{next}\r\n"));
+    process.kill();
+    let found = Process::start(&folder).connect().say("get counter");
+    assert!(found.contains(&format!("\r\n{next}\r\n")), "{found}, {next} answered");
 }
 
 #[test]

@@ -8,6 +8,8 @@
 mod clients;
 mod corpus;
 mod file;
+#[path = "../process/folder.rs"]
+mod folder;
 mod model;
 mod request;
 mod support;

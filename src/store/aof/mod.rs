@@ -71,8 +71,9 @@ impl Aof {
     /// # Errors
     /// When the disk fails.
     pub fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_data()?;
         self.unsynced = false;
-        self.file.sync_data()
+        Ok(())
     }
 
     /// The file for somebody else to force it to the disk, if there is a reason.
@@ -86,29 +87,37 @@ impl Aof {
         percentage > 0 && self.size >= smallest.max(1) && self.size >= limit
     }
 
-    /// Writes a new file with what there is now, which takes the place of this one.
+    /// Writes a new file with what there is now, which takes the place of this one. It has also
+    /// what the old one did not take.
     ///
     /// # Errors
-    /// When it cannot be written; the old file stays.
+    /// When it cannot be written; the old file stays, and nothing of the new one.
     pub fn rewrite(&mut self, store: &mut Store) -> io::Result<()> {
         // Until the next try the file has to double again, also if this one fails.
         self.base = self.size;
         let mut name = self.path.clone().into_os_string();
         name.push(".rewrite");
         let fresh = PathBuf::from(name);
-        let mut writer = BufWriter::with_capacity(BUFFER, File::create(&fresh)?);
-        snapshot::write(store, &mut writer)?;
-        let file = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.sync_all()?;
-        drop(file);
-        fs::rename(&fresh, &self.path)?;
+        let written = Self::write_whole(store, &fresh)
+            .and_then(|written| fs::rename(&fresh, &self.path).map(|()| written));
+        let written = written.inspect_err(|_| drop(fs::remove_file(&fresh)))?;
+        // From here on it is the file, whatever else fails.
+        *self = Self { path: std::mem::take(&mut self.path), ..written };
+        store.journal.bytes.clear();
+        // The next change says anew which database it is in.
+        store.journal.forget_selected();
         if let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             File::open(folder)?.sync_all()?;
         }
-        *self = Self::open(&self.path)?;
-        // The next change says anew which database it is in.
-        store.journal.forget_selected();
         Ok(())
+    }
+
+    fn write_whole(store: &Store, path: &Path) -> io::Result<Self> {
+        let mut writer = BufWriter::with_capacity(BUFFER, File::create(path)?);
+        snapshot::write(store, &mut writer)?;
+        let file = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.sync_all()?;
+        Self::open(path)
     }
 }
 
@@ -142,8 +151,39 @@ mod tests {
             ask(&mut store, &[b"set", b"a", b"1"]),
             "-MISCONF Errors writing to the AOF file: No space left on device\r\n"
         );
+        let script = ask(&mut store, &[b"eval", b"return redis.call('set', 'a', '1')", b"0"]);
+        assert!(
+            script.starts_with("-MISCONF Errors writing to the AOF file: No space"),
+            "{script}"
+        );
         assert_eq!(ask(&mut store, &[b"get", b"a"]), "$-1\r\n");
         store.file_failure = None;
+        assert_eq!(ask(&mut store, &[b"multi"]), "+OK\r\n");
+        assert_eq!(ask(&mut store, &[b"set", b"a", b"1"]), "+QUEUED\r\n");
+        store.file_failure = Some("No space left on device".to_owned());
+        assert_eq!(
+            ask(&mut store, &[b"exec"]),
+            "-EXECABORT Transaction discarded because of: MISCONF Errors writing to the AOF file: \
+             No space left on device\r\n"
+        );
+        store.file_failure = None;
+        assert_eq!(ask(&mut store, &[b"get", b"a"]), "$-1\r\n");
         assert_eq!(ask(&mut store, &[b"set", b"a", b"1"]), "+OK\r\n");
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_new_file_that_the_disk_does_not_take() {
+        let folder = std::env::temp_dir().join(format!("aof-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let (path, fresh) = (folder.join("data.aof"), folder.join("data.aof.rewrite"));
+        let mut store = Store::new(Config::default(), Clock::manual(1)).unwrap();
+        let slot = store.clients.add(Client::internal(0));
+        store.execute(slot, &[b"set", b"a", b"1"]);
+        let mut aof = Aof::open(&path).unwrap();
+        std::os::unix::fs::symlink("/dev/full", &fresh).unwrap();
+        assert!(aof.rewrite(&mut store).is_err());
+        assert!(fresh.symlink_metadata().is_err());
+        assert!(path.exists());
+        fs::remove_dir_all(&folder).unwrap();
     }
 }

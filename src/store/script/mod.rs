@@ -308,6 +308,9 @@ impl Work<'_, '_> {
             return Err(Failure::new(text));
         }
         let store = &mut *self.call.store;
+        if let Some(failure) = store.file_refusal().filter(|_| command.is(WRITE)) {
+            return Err(failure);
+        }
         if command.is(DENYOOM) && store.is_full() {
             let text = "OOM command not allowed when used memory > 'maxmemory'.";
             return Err(Failure::new(text));

@@ -75,7 +75,9 @@ impl Connection {
     async fn run(&mut self, socket: &TcpStream, wake: &Notify) -> io::Result<()> {
         loop {
             let more = self.process();
-            self.shared.write_down();
+            if !self.shared.write_down() {
+                return Ok(());
+            }
             self.collect();
             self.send(socket)?;
             let unsent = self.output.len() - self.sent;

@@ -148,28 +148,42 @@ impl Shared {
         }
     }
 
-    /// Writes what commands have changed, before anybody is told of it.
-    fn write_down(&self) {
+    /// Writes what commands have changed, before anybody is told of it; false when nobody may be
+    /// told, as the disk has begun to take nothing and `always` promises that it has.
+    fn write_down(&self) -> bool {
         let mut aof = self.aof.borrow_mut();
-        let Some(aof) = &mut *aof else { return };
+        let Some(aof) = &mut *aof else { return true };
         let mut store = self.store.borrow_mut();
         let store = &mut *store;
-        if !store.journal.bytes.is_empty() {
-            let always = store.config.fsync == Fsync::Always;
+        let took = store.file_failure.is_none();
+        let always = store.config.fsync == Fsync::Always;
+        // A failure to force it to the disk leaves nothing to write, but is tried again.
+        if !store.journal.bytes.is_empty() || !took {
             let failure = aof.write(&mut store.journal.bytes, always).err();
-            let failure = failure.map(|error| error.to_string());
-            if failure != store.file_failure {
-                let text = failure.as_deref().unwrap_or("is written again");
-                (self.log)(&format!("embedded redis: the append-only file: {text}"));
-                store.file_failure = failure;
-            }
+            self.note_failure(store, failure.map(|error| error.to_string()));
         }
+        let told = !(always && took && store.file_failure.is_some());
         let config = &store.config;
         if store.rewrite_wanted || aof.has_doubled(config.rewrite_percentage, config.rewrite_size) {
             store.rewrite_wanted = false;
-            self.report(aof.rewrite(store));
+            match aof.rewrite(store) {
+                Ok(()) => self.note_failure(store, None),
+                Err(error) => (self.log)(&format!(
+                    "embedded redis: the append-only file cannot be rewritten: {error}"
+                )),
+            }
         }
         store.file_size = aof.sizes();
+        told
+    }
+
+    /// Notes whether the file takes what is written; the log has each change of that.
+    fn note_failure(&self, store: &mut Store, failure: Option<String>) {
+        if failure != store.file_failure {
+            let text = failure.as_deref().unwrap_or("is written again");
+            (self.log)(&format!("embedded redis: the append-only file: {text}"));
+            store.file_failure = failure;
+        }
     }
 }
 
