@@ -330,14 +330,17 @@ end
 ---@return integer settled
 function link:sweep(age)
   local before = milliseconds() - floor((age or 0) * 1000)
-  local settled = 0
+  local settled, failures = 0, {}
   for _, player in ipairs(self.store:ask("smembers", self.store.players)) do
     for _, found in ipairs(open_transfers(self, player)) do
       if (found.giver ~= self.own or found.at <= before) and go_on(self, found, false) then
         settled = settled + 1
       end
+      failures[found.id] = self.failures[found.id]
     end
   end
+  -- What another process has settled is no longer counted.
+  self.failures = failures
   return settled
 end
 
@@ -404,6 +407,7 @@ function bridge.open(conf)
     active = {},
     by_session = {},
     waiting = {},
+    failures = {},
   }, link)
   self.store = new_store(conf.redis, own, peer, conf.instance or "1", conf.wallet or own)
   self.store.nobody = function(token)

@@ -60,7 +60,10 @@ fn a_peer_that_knows_the_plain_protocol_alone_is_understood() {
              end
            end
          end)
-         print('1 ' .. call(function() return (wallet:move_in(10001, { 'gold' })) end))
+         local entered = call(function() return (wallet:move_in(10001, { 'gold' })) end)
+         -- The peer hears of it by itself, before or after.
+         while answers < 2 do skynet.yield() end
+         print('1 ' .. entered)
          print('2 ' .. call(function() return (wallet:move_out(10001, { gold = 200 })) end))
          print('3 ' .. call(function() return (wallet:move_out(10001, { gold = 100 })) end))
          local stored = table.concat(db:smembers 'f_10001', ' ')
@@ -104,6 +107,7 @@ fn what_cannot_be_answered_says_why_and_what_must_arrive_waits() {
          local d = bridge.open { redis = at, own = 'd', peer = 'f', timeout = 0.3, sweep = 0,
            present = function() return present, 'player is offline' end }
          local theirs = new(d)
+         -- The fault itself: longer than the other side's timeout.
          d:handle('req_slow', function() skynet.sleep(100) end)
          d:handle('req_bad', function() error 'oops' end)
          d:handle('req_no', function() return nil, 'not now' end)
@@ -147,4 +151,40 @@ fn what_cannot_be_answered_says_why_and_what_must_arrive_waits() {
     node.expect("10 true");
     node.expect("11 {gold=3} 0 false");
     assert_eq!(node.code(), Some(0));
+}
+
+#[test]
+fn a_callback_that_keeps_failing_is_told_of_less_and_less() {
+    let server = Server::start();
+    let folder = Folder::new();
+    let body = "local at = { host = '127.0.0.1', port = PORT }
+         local bridge, new = require 'bridge', require('bridge.wallet').new
+         local f = bridge.open { redis = at, own = 'f', peer = 'd', timeout = 0.1, sweep = 0 }
+         local gold = new(f)
+         gold:change(1, { gold = 10 })
+         gold:move_out(1, { gold = 4 })
+         local d = bridge.open { redis = at, own = 'd', peer = 'f', timeout = 0.1, sweep = 0 }
+         local full, got = true, 0
+         new(d, {
+           take = function() end,
+           give = function(_, _, amounts)
+             if full then error('full', 0) end
+             got = got + amounts.gold
+           end,
+         })
+         d:recover(1)
+         for _ = 1, 4 do d:sweep() end
+         full = false
+         d:sweep()
+         print('got ' .. got .. ', open ' .. #d:transfers())
+         skynet.abort()";
+    let mut node = start(&folder, server.port, body);
+    assert_eq!(node.code(), Some(0));
+    let said = node.rest();
+    let told: Vec<_> = said.lines().filter_map(|line| line.split_once(": full; ")).collect();
+    let told: Vec<_> = told.into_iter().map(|(_, rest)| rest).collect();
+    let expected =
+        ["it stays open", "it stays open, 2 times so far", "it stays open, 4 times so far"];
+    assert_eq!(told, expected, "{said}");
+    assert!(said.contains("got 4, open 0"), "{said}");
 }

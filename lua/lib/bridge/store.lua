@@ -111,6 +111,7 @@ function store:ask(command, ...)
       return db[command](db, ...)
     end, ...)
     if ok then
+      self.troubled = false
       return result
     end
     if self.closed or LASTING[code_of(result)] then

@@ -90,6 +90,16 @@ local function give(self, purse, uid, id, fields, command)
   return "failed", ok and why or answer
 end
 
+-- Says that a transfer failed: the first time, then the 2nd, 4th, 8th, as each sweep tries it again.
+local function say_failed(self, uid, id, command, why)
+  local times = (self.failures[id] or 0) + 1
+  self.failures[id] = times
+  if times & (times - 1) == 0 then
+    local again = times > 1 and (", %d times so far"):format(times) or ""
+    say(self, "player %s, transfer %s (%s): %s; it stays open%s", uid, id, command, tostring(why), again)
+  end
+end
+
 -- Does what a transfer's machine asks for until it has ended: its outcome, and what belongs to it.
 local function drive(self, transfer, uid, id, giver, command, token)
   local purse = self.purses[command]
@@ -112,7 +122,7 @@ local function drive(self, transfer, uid, id, giver, command, token)
       return a, b, c
     end
     if event == "failed" then
-      say(self, "player %s, transfer %s (%s): %s; it stays open", uid, id, command, tostring(detail))
+      say_failed(self, uid, id, command, detail)
       detail = nil
     end
   end
@@ -133,8 +143,10 @@ local function run(self, transfer, uid, id, giver, command, session)
     self.by_session[key] = nil
   end
   if not ok then
-    say(self, "player %s, transfer %s (%s): %s; it stays open", uid, id, command, tostring(outcome))
+    say_failed(self, uid, id, command, outcome)
     return "left", tostring(outcome), nil, token
+  elseif outcome ~= "left" then
+    self.failures[id] = nil
   end
   return outcome, a, b, token
 end
