@@ -118,5 +118,5 @@ skynet.start(function()
     skynet.sleep(1)
   end
   settle()
-  store:ask("set", "chaos:settled", "1")
+  store:ask("rpush", "chaos:settled", "1")
 end)

@@ -80,6 +80,7 @@ fn disturb(processes: &mut Processes, dice: &mut Dice, faults: &mut Faults) {
             .unwrap()];
             processes.kill(who);
             faults.killed[who as usize] += 1;
+            // So long it stays away.
             std::thread::sleep(dice.time(0, 200));
             processes.start(who);
         }
@@ -124,6 +125,7 @@ fn no_gold_is_lost_or_doubled_whatever_breaks() {
     let (mut moved, mut last) = (0, Instant::now());
     let start = Instant::now();
     while moved < wanted {
+        // The pace of the faults: nothing is waited for.
         std::thread::sleep(dice.time(50, 500));
         disturb(&mut processes, &mut dice, &mut faults);
         let now = processes.number(&["GET", "chaos:transfers"]);
@@ -136,8 +138,10 @@ fn no_gold_is_lost_or_doubled_whatever_breaks() {
 
     processes.ask(&["SET", "chaos:stop", "1"]);
     let start = Instant::now();
-    while processes.number(&["GET", "chaos:settled"]) == 0 && start.elapsed() < SETTLE {
-        std::thread::sleep(Duration::from_millis(100));
+    while processes.ask(&["BLPOP", "chaos:settled", "10"]).list().is_empty() {
+        if start.elapsed() > SETTLE {
+            break;
+        }
     }
     eprintln!("settled after {:.1?}", start.elapsed());
     for who in [Who::Fishing, Who::Main, Who::Peer] {

@@ -145,6 +145,7 @@ impl Processes {
                 return;
             }
             assert!(start.elapsed() < LOADING, "redis-server does not come up");
+            // A server that is loading can only be asked again.
             std::thread::sleep(Duration::from_millis(10));
         }
     }

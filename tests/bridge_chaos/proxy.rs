@@ -93,6 +93,7 @@ fn pump(state: &State, generation: u64, direction: usize, mut from: TcpStream, m
         match from.read(&mut bytes) {
             Ok(0) => break,
             Ok(count) => {
+                // The fault itself: bytes wait until the time that `hold` has set, or the cut.
                 while state.now() < state.held.load(Ordering::Relaxed)
                     && state.generation.load(Ordering::Relaxed) == generation
                 {
