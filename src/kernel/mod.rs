@@ -12,6 +12,7 @@ pub mod mailbox;
 pub mod message;
 mod message_log;
 pub mod node;
+mod pace;
 mod progress;
 pub mod registry;
 pub mod remote;

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use crossbeam_deque::{Injector, Steal, Stealer, Worker as Queue};
 
 use super::driver::{Driver, Signal};
+use super::pace::Pace;
 use super::progress::Progress;
 use super::service::Service;
 
@@ -27,10 +28,6 @@ use super::service::Service;
 /// It bounds the threads a node can grow to; a stuck worker beyond it costs capacity.
 pub const MAX_REPLACEMENTS: usize = 16;
 
-/// Rounds of looking for work before a worker parks. With the pauses between them they take some
-/// ten microseconds: long enough to catch the next step of work that hops between cores, since
-/// waking a parked worker costs as much; short, since the cores are shared with others.
-const SEARCH_ROUNDS: usize = 16;
 /// Pauses of the processor between two rounds, so that looking does not slow down the worker
 /// whose queue is looked at.
 const PAUSES: usize = 16;
@@ -151,6 +148,7 @@ struct Local {
     queue: Queue<Scheduled>,
     /// It waits in the driver, and handles what arrives there.
     driving: Cell<bool>,
+    pace: Pace,
 }
 
 /// The driver's seat, given up when dropped.
@@ -306,12 +304,12 @@ impl Scheduler {
         *place.thread.lock().unwrap_or_else(PoisonError::into_inner) =
             Some(Occupant { thread: std::thread::current(), native });
         let driving = Cell::new(false);
-        let local = Rc::new(Local { scheduler: self, seat, queue, driving });
+        let local = Rc::new(Local { scheduler: self, seat, queue, driving, pace: Pace::new() });
         LOCAL.set(Some(Rc::clone(&local)));
         let mut turns = 0;
         let mut looked = Instant::now();
         while !self.is_stopping() && !surplus() {
-            let found = local.queue.pop().or_else(|| self.search(seat, &local.queue));
+            let found = local.queue.pop().or_else(|| self.search(&local));
             if let Some(service) = found {
                 if run(service) {
                     // More is pending: back to the end of the queue, so that others get a turn.
@@ -320,6 +318,7 @@ impl Scheduler {
                         self.wake_one();
                     }
                 }
+                local.pace.turn();
                 turns += 1;
                 if turns == TURNS_PER_CLOCK {
                     turns = 0;
@@ -327,6 +326,7 @@ impl Scheduler {
                 }
             } else {
                 on_idle();
+                local.pace.rest(Instant::now);
                 self.park(&local);
                 turns = 0;
             }
@@ -343,11 +343,12 @@ impl Scheduler {
         self.wake_one();
     }
 
-    fn search(&self, seat: usize, queue: &Queue<Scheduled>) -> Option<Scheduled> {
+    fn search(&self, local: &Local) -> Option<Scheduled> {
+        let Local { seat, queue, pace, .. } = local;
         self.searching.fetch_add(1, Ordering::SeqCst);
         let mut found = None;
-        for _ in 0..SEARCH_ROUNDS {
-            found = self.steal(seat, queue);
+        for _ in 0..pace.rounds() {
+            found = self.steal(*seat, queue);
             if found.is_some() || self.is_stopping() {
                 break;
             }
@@ -437,7 +438,11 @@ impl Scheduler {
                         // for now that it has some of its own.
                         self.searching.fetch_sub(1, Ordering::SeqCst);
                     }
-                    self.pass_on(&local.queue);
+                    let worth_it =
+                        local.pace.begin(Instant::now(), local.queue.len().saturating_sub(1));
+                    if worth_it || !self.injector.is_empty() {
+                        self.wake_one();
+                    }
                     return;
                 }
             }
