@@ -140,7 +140,7 @@ end
 ---@return string bytes
 ---@return integer tag
 function sproto:request_encode(key, value)
-  local protocol = protocol_of(self, key)
+  local protocol = self.__protocols[key] or protocol_of(self, key)
   local request = protocol.request
   return request and encode(request, value) or "", protocol.tag
 end
@@ -149,7 +149,7 @@ end
 ---@param value? table
 ---@return string
 function sproto:response_encode(key, value)
-  local response = protocol_of(self, key).response
+  local response = (self.__protocols[key] or protocol_of(self, key)).response
   return response and encode(response, value) or ""
 end
 
@@ -158,7 +158,7 @@ end
 ---@return table? value
 ---@return string name
 function sproto:request_decode(key, ...)
-  local protocol = protocol_of(self, key)
+  local protocol = self.__protocols[key] or protocol_of(self, key)
   local request = protocol.request
   if request then
     return decode(request, ...), protocol.name
@@ -170,7 +170,7 @@ end
 ---@param ... string|lightuserdata|integer a string, or a pointer and its size
 ---@return table?, integer?
 function sproto:response_decode(key, ...)
-  local response = protocol_of(self, key).response
+  local response = (self.__protocols[key] or protocol_of(self, key)).response
   if response then
     return decode(response, ...)
   end
