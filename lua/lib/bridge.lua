@@ -185,12 +185,17 @@ end
 
 -- Waits for the answer to a request: its fields, or nil and why there are none.
 local function ask(self, uid, command, fields, timeout)
-  local deadline = now() + floor((timeout or self.timeout) * 100)
+  local ticks = floor((timeout or self.timeout) * 100)
+  local deadline = now() + ticks
   local message, session = core.request(self.core, uid, command, fields, deadline)
   local token = {}
   self.waiting[session] = token
-  self.store:publish(self.send_channel, message, session)
-  skynet.wait(token)
+  if self.store:await_listening(ticks) and token.word == nil then
+    self.store:publish(self.send_channel, message, session)
+  end
+  if token.word == nil then
+    skynet.wait(token)
+  end
   if token.word == "answer" then
     return token.fields, nil, session
   end

@@ -154,6 +154,32 @@ fn what_cannot_be_answered_says_why_and_what_must_arrive_waits() {
 }
 
 #[test]
+fn a_request_goes_out_when_its_answer_can_be_heard() {
+    let server = Server::start();
+    let folder = Folder::new();
+    let body = "local at = { host = '127.0.0.1', port = PORT }
+         local db = require('skynet.db.redis').connect(at)
+         -- May publish, and not yet listen.
+         db:acl('setuser', 'f', 'on', '>word', '~*', '+@all', 'resetchannels', '&f_to_d')
+         local bridge = require 'bridge'
+         local d = bridge.open { redis = at, own = 'd', peer = 'f', sweep = 0 }
+         d:handle('req_name', function() return { name = 'Li' } end)
+         while #db:pubsub('channels', 'f_to_d') == 0 do skynet.yield() end
+         local conf = { host = '127.0.0.1', port = PORT, username = 'f', auth = 'word' }
+         local f = bridge.open { redis = conf, own = 'f', peer = 'd', timeout = 30, sweep = 0 }
+         skynet.fork(function()
+           local answer, why = f:request(1, 'req_name', {})
+           print('name ' .. (answer and answer.name or why))
+           skynet.abort()
+         end)
+         while not db:acl('log')[1] do skynet.yield() end
+         db:acl('setuser', 'f', '&d_to_f')";
+    let mut node = start(&folder, server.port, body);
+    node.expect("name Li");
+    assert_eq!(node.code(), Some(0));
+}
+
+#[test]
 fn a_callback_that_keeps_failing_is_told_of_less_and_less() {
     let server = Server::start();
     let folder = Folder::new();

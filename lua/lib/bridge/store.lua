@@ -65,6 +65,7 @@ function store.new(conf, own, peer, instance, wallet)
     waiting = {},
     tokens = {},
     count = 0,
+    hearers = {},
   }, store)
 end
 
@@ -212,6 +213,29 @@ function store:step(operation, uid, id, purse, giver, arguments)
   end
 end
 
+-- Lets go on who waits for this side to listen.
+local function release(self)
+  local hearers = self.hearers
+  self.hearers = {}
+  for token in pairs(hearers) do
+    skynet.wakeup(token)
+  end
+end
+
+--- Waits until this side listens, for so many hundredths of a second at most: the answer to what goes out
+--- earlier would be lost. **Yields.**
+---@param ticks integer
+---@return boolean listening
+function store:await_listening(ticks)
+  if not (self.listening or self.closed) then
+    local token = {}
+    self.hearers[token] = true
+    skynet.sleep(ticks, token)
+    self.hearers[token] = nil
+  end
+  return self.listening == true
+end
+
 -- Publishes what waits, a batch at a time: while one is under way the next one gathers.
 local function flush(self)
   while self.count > 0 do
@@ -256,6 +280,22 @@ function store:publish(channel, message, token)
   end
 end
 
+-- Notes that the server has subscribed `watch` to the channel. Redis is asked, since a watch says nothing of
+-- it; a server that does not tell is believed to have.
+local function note_listening(self, watch, channel)
+  while self.watch == watch and not (self.listening or self.closed) do
+    local ok, reply = pcall(function()
+      return connection(self, "steps"):pubsub("numsub", channel)
+    end)
+    if self.watch == watch and (ok and tonumber(reply[2]) > 0 or not ok and LASTING[code_of(reply)]) then
+      self.listening = true
+      release(self)
+      return
+    end
+    skynet.sleep(ok and 1 or FIRST_PAUSE)
+  end
+end
+
 --- Calls `receive` with each message of the channel, until the link is closed. **Yields.**
 ---@param channel string
 ---@param receive fun(message: string)
@@ -266,7 +306,7 @@ function store:listen(channel, receive)
       local watch = redis.watch(self.conf)
       self.watch = watch
       watch:subscribe(channel)
-      self.listening = true
+      skynet.fork(note_listening, self, watch, channel)
       while true do
         local message = watch:message()
         if not message or self.closed then
@@ -290,6 +330,7 @@ end
 --- Ends the connections. Steps that are under way raise.
 function store:close()
   self.closed = true
+  release(self)
   for _, name in ipairs { "steps", "messages", "watch" } do
     local open = self[name]
     self[name] = nil

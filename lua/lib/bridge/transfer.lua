@@ -110,7 +110,9 @@ local function drive(self, transfer, uid, id, giver, command, token)
     if effect == "step" then
       event, detail = "reply", self.store:step(a, uid, b, c, giver, d)
     elseif effect == "send" then
-      self.store:publish(self.send_channel, a, token)
+      if self.store:await_listening(floor(self.timeout * 100)) then
+        self.store:publish(self.send_channel, a, token)
+      end
       event = "sent"
     elseif effect == "await" then
       event = await(self, token) or "silence"
