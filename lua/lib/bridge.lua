@@ -190,10 +190,11 @@ local function ask(self, uid, command, fields, timeout)
   local message, session = core.request(self.core, uid, command, fields, deadline)
   local token = {}
   self.waiting[session] = token
-  if self.store:await_listening(ticks) and token.word == nil then
-    self.store:publish(self.send_channel, message, session)
-  end
+  local listening = self.store:await_listening(ticks)
   if token.word == nil then
+    if listening then
+      self.store:publish(self.send_channel, message, session)
+    end
     skynet.wait(token)
   end
   if token.word == "answer" then
@@ -201,6 +202,7 @@ local function ask(self, uid, command, fields, timeout)
   end
   local why = token.word == "nobody" and "nobody listens on " .. self.send_channel
     or token.word == "closed" and "the link is closed"
+    or not listening and ("Redis has not subscribed %s within %g s"):format(self.receive_channel, timeout or self.timeout)
     or ("no answer within %g s"):format(timeout or self.timeout)
   return nil, ("bridge %s-%s: %s for player %s: %s"):format(self.own, self.peer, command, uid, why)
 end

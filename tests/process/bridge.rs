@@ -173,8 +173,10 @@ fn a_request_goes_out_when_its_answer_can_be_heard() {
            skynet.abort()
          end)
          while not db:acl('log')[1] do skynet.yield() end
+         print(select(2, f:request(1, 'req_name', {}, 0.1)))
          db:acl('setuser', 'f', '&d_to_f')";
     let mut node = start(&folder, server.port, body);
+    node.expect("bridge f-d: req_name for player 1: Redis has not subscribed d_to_f within 0.1 s");
     node.expect("name Li");
     assert_eq!(node.code(), Some(0));
 }
