@@ -46,43 +46,31 @@ pub(super) trait Client: Sized {
     fn close(&self);
 }
 
-impl Client for Connection {
-    const TYPE: &'static CStr = c"skynet.redis.connection";
-    const OPENED: ffi::lua_KFunction = continuation!(opened::<Connection>);
+macro_rules! client {
+    ($what:ty, $type:literal) => {
+        impl Client for $what {
+            const TYPE: &'static CStr = $type;
+            const OPENED: ffi::lua_KFunction = continuation!(opened::<$what>);
 
-    fn begin(vm: &Vm, settings: Settings, counted: Counted, session: Session) -> Arc<Self> {
-        let made = Self::new(&vm.node, &vm.service, &vm.shared.io, settings, counted);
-        made.open(session);
-        made
-    }
+            fn begin(vm: &Vm, settings: Settings, counted: Counted, session: Session) -> Arc<Self> {
+                let made = Self::new(&vm.node, &vm.service, &vm.shared.io, settings, counted);
+                made.open(session);
+                made
+            }
 
-    fn name(&self) -> &str {
-        self.name()
-    }
+            fn name(&self) -> &str {
+                self.name()
+            }
 
-    fn close(&self) {
-        self.close();
-    }
+            fn close(&self) {
+                self.close();
+            }
+        }
+    };
 }
 
-impl Client for Watch {
-    const TYPE: &'static CStr = c"skynet.redis.watch";
-    const OPENED: ffi::lua_KFunction = continuation!(opened::<Watch>);
-
-    fn begin(vm: &Vm, settings: Settings, counted: Counted, session: Session) -> Arc<Self> {
-        let made = Self::new(&vm.node, &vm.service, &vm.shared.io, settings, counted);
-        made.open(session);
-        made
-    }
-
-    fn name(&self) -> &str {
-        self.name()
-    }
-
-    fn close(&self) {
-        self.close();
-    }
-}
+client!(Connection, c"skynet.redis.connection");
+client!(Watch, c"skynet.redis.watch");
 
 /// `connect(options)`, `watch(options)`: the userdata, once it is connected. **Yields.**
 pub(super) fn open<T: Client>(call: &mut Call) -> NativeResult {
