@@ -6,6 +6,7 @@
 pub mod actor;
 pub mod allocator;
 pub mod arena;
+mod argument;
 pub mod cache;
 pub mod call;
 pub mod channels;

@@ -185,7 +185,7 @@ unsafe fn raise(state: *mut ffi::lua_State, raise: Raise) -> c_int {
         match raise {
             Raise::Top => {}
             Raise::Argument(index) => {
-                return ffi::luaL_argerror(state, index, text.as_ptr().cast());
+                return super::argument::raise(state, index, text.as_ptr().cast());
             }
             Raise::At | Raise::AtCaller => {
                 let level = if matches!(raise, Raise::At) { nearest_lua(state) } else { 1 };
