@@ -3,18 +3,20 @@ local skynet = require "skynet"
 require "skynet.manager"
 
 skynet.start(function()
-  skynet.timeout(18, function() print "eighteen" end)
-  skynet.timeout(12, function()
-    print("twelve", coroutine.isyieldable())
-    skynet.sleep(12)
-    print "twenty-four"
+  local main = coroutine.running()
+  local begin = skynet.now()
+  skynet.timeout(45, function() print "forty-five" end)
+  skynet.timeout(30, function()
+    print("thirty", coroutine.isyieldable())
+    skynet.sleep(30)
+    print "sixty"
+    skynet.wakeup(main)
   end)
-  skynet.timeout(6, function()
-    print "six"
+  skynet.timeout(15, function()
+    print "fifteen"
     error "a failing timer harms no other"
   end)
-  local begin = skynet.now()
-  skynet.sleep(30)
-  print("not early", skynet.now() - begin >= 29)
+  skynet.wait()
+  print("not early", skynet.now() - begin >= 59)
   skynet.abort()
 end)
