@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use super::answer::{deliver, fail};
+use super::database::{Database, Effects};
 use super::overload::{Change, Overload};
 use super::settings::Settings;
 use super::wire::{self, Client, Refused};
@@ -66,8 +67,8 @@ pub struct Call {
     pub session: Session,
     /// How many replies answer it.
     pub replies: u32,
-    /// It changes the database to this one.
-    pub select: Option<Vec<u8>>,
+    /// What its commands do to the database in use.
+    pub effects: Effects,
 }
 
 enum Phase {
@@ -88,7 +89,7 @@ struct Waiting {
     until: Option<Instant>,
     /// Replies that have come.
     got: Vec<u8>,
-    select: Option<Vec<u8>>,
+    effects: Effects,
 }
 
 struct State {
@@ -101,8 +102,7 @@ struct State {
     unwritten: usize,
     /// Those who wait for the connection itself.
     opening: Vec<Session>,
-    /// The database in use.
-    db: Option<Vec<u8>>,
+    database: Database,
     overload: Overload,
 }
 
@@ -140,7 +140,7 @@ impl Connection {
                 waiting: VecDeque::new(),
                 unwritten: 0,
                 opening: Vec::new(),
-                db: settings.login.db.clone(),
+                database: Database::new(settings.login.db.clone()),
                 overload: Overload::default(),
             }),
             settings,
@@ -209,12 +209,12 @@ impl Connection {
             }
             let first = state.batch.is_empty();
             write(&mut state.batch);
-            let Call { session, replies, select } = call;
+            let Call { session, replies, effects } = call;
             let until = limit.map(|limit| Instant::now() + limit);
             if limit.is_some() {
                 self.limited.notify_one();
             }
-            state.waiting.push_back(Waiting { session, replies, until, got: Vec::new(), select });
+            state.waiting.push_back(Waiting { session, replies, until, got: Vec::new(), effects });
             state.unwritten += 1;
             match state.phase {
                 Phase::Idle => (Some(state.begin()), false),
@@ -326,6 +326,7 @@ impl State {
             return 0;
         }
         self.phase = Phase::Connecting;
+        self.database.lose_transaction();
         self.attempt += 1;
         self.attempt
     }
@@ -355,12 +356,10 @@ impl State {
             };
             call.replies -= 1;
             let reply = &bytes[start..*end];
+            self.database.note(call.effects.take(call.replies), reply);
             if call.replies > 0 {
                 call.got.extend_from_slice(reply);
             } else if let Some(call) = self.waiting.pop_front() {
-                if call.select.is_some() && reply == OPENED {
-                    self.db = call.select;
-                }
                 if !call.session.expects_answer() {
                     // It was over its time.
                 } else if call.got.is_empty() {
@@ -389,8 +388,8 @@ impl Client for Connection {
     }
 
     fn hello(&self) -> Vec<(&'static str, Vec<u8>)> {
-        let db = self.lock().db.clone();
-        self.settings.login.commands(db.as_deref())
+        let state = self.lock();
+        self.settings.login.commands(state.database.selected())
     }
 
     fn on_up(&self, attempt: u64, channel: Channel) {

@@ -11,6 +11,7 @@
 
 pub mod answer;
 pub mod connection;
+pub mod database;
 pub mod find;
 mod overload;
 pub mod sentinel;
@@ -19,5 +20,6 @@ pub mod watch;
 mod wire;
 
 pub use connection::{Call, CallError, Connection};
+pub use database::{Effect, Effects};
 pub use settings::{Login, Place, Settings, Url};
 pub use watch::Watch;

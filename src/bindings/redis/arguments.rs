@@ -28,15 +28,17 @@ impl Parts {
         }
     }
 
-    /// The first part, if it is a string.
-    pub(super) fn first(self, call: &mut Call) -> Option<Vec<u8>> {
+    /// The part at `place`, counted from 0, if it is there and a text. Runs no Lua and raises nothing.
+    pub(super) fn text(self, call: &mut Call, place: c_int) -> Option<Vec<u8>> {
+        if usize::try_from(place).unwrap_or(usize::MAX) >= self.count() {
+            return None;
+        }
         match self {
-            Self::Values(_, 0) | Self::List(_, 0) => None,
-            Self::Values(index, _) => text_of(call.peek(index)),
+            Self::Values(index, _) => text_of(call.peek(index + place)),
             Self::List(index, _) => {
                 // SAFETY: the table is on the stack; room was made when it was read.
                 unsafe {
-                    ffi::lua_rawgeti(call.state(), index, 1);
+                    ffi::lua_rawgeti(call.state(), index, i64::from(place) + 1);
                     let text = text_of(call.peek(-1));
                     ffi::lua_pop(call.state(), 1);
                     text
@@ -57,7 +59,7 @@ impl Parts {
             Self::List(index, count) => {
                 let state = call.state();
                 for place in 1..=i64::try_from(count).unwrap_or(0) {
-                    // SAFETY: as in `first`.
+                    // SAFETY: as in `text`.
                     unsafe {
                         ffi::lua_rawgeti(state, index, place);
                         put(out, call.peek(-1));

@@ -12,7 +12,7 @@ use crate::bindings::skynet::thread::{check_yieldable, suspend};
 use crate::codec::resp::command::{begin, put_part};
 use crate::codec::resp::reply::{Item, Reader};
 use crate::kernel::Session;
-use crate::redis::{self, CallError, Connection, answer};
+use crate::redis::{self, CallError, Connection, Effect, Effects, answer};
 use crate::vm::Wake;
 use crate::vm::native::{Call, Lossy, NOTHING, NativeResult, Outcome, Raise, Resumed};
 use crate::vm::thread::Waiting;
@@ -32,8 +32,9 @@ const OF_WATCHES: [&[u8]; 9] = [
     b"UNSUBSCRIBE",
 ];
 
-/// What is special about a command; bits of the third upvalue of its function.
-const SELECTS: i64 = 1;
+/// What is special about a command; bits of the third upvalue of its function. The first: it has to do
+/// with the database in use.
+const TRACKED: i64 = 1;
 const REFUSED: i64 = 2;
 /// Some forms of it are as those of `OF_WATCHES`.
 const CHECKED: i64 = 4;
@@ -95,10 +96,11 @@ pub(super) fn command(call: &mut Call) -> NativeResult {
     if OF_WATCHES.contains(&&*name) {
         flags |= REFUSED;
     }
-    match &*name {
-        b"SELECT" => flags |= SELECTS,
-        b"CLIENT" | b"HELLO" => flags |= CHECKED,
-        _ => {}
+    if Effect::is_of(&name) {
+        flags |= TRACKED;
+    }
+    if matches!(&*name, b"CLIENT" | b"HELLO") {
+        flags |= CHECKED;
     }
     let mut head = Vec::new();
     put_part(&mut head, &name);
@@ -134,23 +136,24 @@ fn run(call: &mut Call) -> NativeResult {
     let flags = call.integer(ffi::lua_upvalueindex(3)).unwrap_or(0);
     let most = usize::try_from(flags >> MOST).ok().filter(|most| *most > 0);
     let parts = arguments(call, name(call), most.unwrap_or(usize::MAX))?;
-    let mut select = None;
-    if flags & (SELECTS | REFUSED | CHECKED) != 0 {
-        let first = parts.first(call);
+    let mut effect = None;
+    if flags & (TRACKED | REFUSED | CHECKED) != 0 {
+        let first = parts.text(call, 0);
         if flags & REFUSED != 0 || flags & CHECKED != 0 && is_refused(name(call), first.as_deref())
         {
             drop(first);
             let name = name(call);
             return Err(refuse(call, name));
         }
-        if flags & SELECTS != 0 {
-            select = first;
+        if flags & TRACKED != 0 {
+            effect = Effect::of(name(call), first);
         }
     }
     let head: *const [u8] = call.string(ffi::lua_upvalueindex(2)).unwrap_or_default();
     let session = call.vm().sessions.allocate();
     let posted = {
-        let asked = redis::Call { session, replies: 1, select };
+        let effects = Effects::of(std::iter::once(effect));
+        let asked = redis::Call { session, replies: 1, effects };
         // SAFETY: the userdata is in the table at index 1, and no Lua runs.
         let Some(connection) = (unsafe { &held.as_ref().what }) else { return NOTHING };
         let posted = connection.call(asked, |out| write(call, out, head, parts));
@@ -228,17 +231,19 @@ fn failed(call: &mut Call) -> NativeResult {
     Err(decode::reply_error(call, unsafe { &*bytes }, origin))
 }
 
-/// A session for a call of several replies, which `write` appends; used by pipelines.
+/// A session for a call of several replies, whose commands `write` appends and have these effects;
+/// used by pipelines.
 pub(super) fn post(
     call: &mut Call,
     replies: usize,
+    effects: Effects,
     write: impl FnOnce(&Call, &mut Vec<u8>),
 ) -> Result<Session, Raise> {
     let held = connection(call)?;
     let session = call.vm().sessions.allocate();
     let replies = u32::try_from(replies).unwrap_or(u32::MAX);
     let posted = {
-        let asked = redis::Call { session, replies, select: None };
+        let asked = redis::Call { session, replies, effects };
         // SAFETY: as in `run`.
         let Some(connection) = (unsafe { &held.as_ref().what }) else {
             return Err(call.argument(1, format_args!("the connection is collected")));

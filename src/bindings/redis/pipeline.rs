@@ -10,6 +10,7 @@ use crate::bindings::skynet::thread::{check_yieldable, suspend};
 use crate::codec::resp::command::begin;
 use crate::codec::resp::reply::Reader;
 use crate::continuation;
+use crate::redis::{Effect, Effects};
 use crate::vm::native::{Call, NativeResult, Outcome, Raise, Resumed};
 use crate::vm::thread::Waiting;
 
@@ -34,8 +35,9 @@ pub(super) fn pipeline(call: &mut Call) -> NativeResult {
         call.check_type(3, ffi::LUA_TTABLE)?;
     }
     call.reserve(12)?;
-    read_commands(call, count)?;
-    let session = post(call, count, |call, out| {
+    let effects =
+        if read_commands(call, count)? { effects(call, count) } else { Effects::default() };
+    let session = post(call, count, effects, |call, out| {
         for place in 1..=i64::try_from(count).unwrap_or(0) {
             // SAFETY: the lists are in the table; there is room; nothing here raises.
             unsafe {
@@ -50,9 +52,11 @@ pub(super) fn pipeline(call: &mut Call) -> NativeResult {
     suspend(call, Waiting::Call { session, peer: None }, 3, continuation!(answered), 0)
 }
 
-/// Puts a table of the commands, each a list of texts, to index `TEXTS`.
-fn read_commands(call: &mut Call, count: usize) -> Result<(), Raise> {
+/// Puts a table of the commands, each a list of texts, to index `TEXTS`. True when one of them has to
+/// do with the database in use.
+fn read_commands(call: &mut Call, count: usize) -> Result<bool, Raise> {
     let state = call.state();
+    let mut tracked = false;
     // SAFETY: the caller has made room.
     unsafe { ffi::lua_createtable(state, i32::try_from(count).unwrap_or(0), 0) };
     for place in 1..=i64::try_from(count).unwrap_or(0) {
@@ -66,34 +70,38 @@ fn read_commands(call: &mut Call, count: usize) -> Result<(), Raise> {
         }
         let length = list(call, index, b"a pipeline")?;
         let parts = Parts::List(index, length);
-        let Some(name) = parts.first(call) else {
+        let Some(name) = parts.text(call, 0) else {
             let text = format_args!("redis: command #{place} of a pipeline is empty");
             return Err(call.error(text));
         };
-        let second = if length > 1 { second(call, index) } else { None };
-        let refused = is_refused(&name, second.as_deref());
-        drop(second);
+        let refused = is_refused(&name, parts.text(call, 1).as_deref());
         if refused {
             let raise = refuse(call, &name);
             drop(name);
             return Err(raise);
         }
+        tracked |= Effect::is_of(&name);
         drop(name);
         // SAFETY: the list is on top of the table.
         unsafe { ffi::lua_rawseti(state, TEXTS, place) };
     }
-    Ok(())
+    Ok(tracked)
 }
 
-/// The second part of a command, if it is a string.
-fn second(call: &mut Call, index: i32) -> Option<Vec<u8>> {
-    // SAFETY: the list is at `index`; the caller has made room.
-    unsafe {
-        ffi::lua_rawgeti(call.state(), index, 2);
-        let text = call.string(-1).map(<[u8]>::to_vec);
-        ffi::lua_pop(call.state(), 1);
-        text
-    }
+/// What the commands at index `TEXTS` do to the database in use. Runs no Lua and raises nothing.
+fn effects(call: &mut Call, count: usize) -> Effects {
+    Effects::of((1..=i64::try_from(count).unwrap_or(0)).map(|place| {
+        // SAFETY: the lists are in the table; there is room; reading raw runs no Lua.
+        unsafe { ffi::lua_rawgeti(call.state(), TEXTS, place) };
+        let list = call.top();
+        // SAFETY: as above.
+        let parts = Parts::List(list, unsafe { ffi::lua_rawlen(call.state(), list) });
+        let name = parts.text(call, 0).filter(|name| Effect::is_of(name));
+        let effect = name.and_then(|name| Effect::of(&name, parts.text(call, 1)));
+        // SAFETY: takes the list off.
+        unsafe { ffi::lua_pop(call.state(), 1) };
+        effect
+    }))
 }
 
 fn answered(call: &mut Call, _resumed: Resumed) -> NativeResult {

@@ -133,6 +133,7 @@ fn commands_that_would_shift_the_replies_are_refused() {
             ("db:client('reply', 'off')", &refused("CLIENT")),
             ("db:hello(3)", &refused("HELLO")),
             ("db:pipeline { {'get', 'a'}, {'psubscribe', 'a'} }", &refused("psubscribe")),
+            ("db:pipeline { {'get', 'a'}, {'hello', 3} }", &refused("hello")),
             ("db:client('getname')", "nil"),
             ("db:ping()", r#""PONG""#),
         ],

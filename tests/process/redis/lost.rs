@@ -1,5 +1,6 @@
 //! A server that ends under load, and comes again.
 
+use super::script::Script;
 use super::server::Server;
 use super::start_with_input;
 use crate::support::{Folder, say, wait_until};
@@ -137,4 +138,32 @@ fn calls_that_come_while_a_connection_comes_up_share_it() {
     say(&mut input, "go");
     node.expect("shared total_connections_received:1");
     assert_eq!(node.code(), Some(0));
+}
+
+#[test]
+fn a_select_of_a_transaction_or_a_pipeline_counts_once_it_was_carried_out() {
+    let server = Server::start();
+    let mut script = Script::start("");
+    let connect =
+        "db = require('skynet.db.redis').connect { host = '127.0.0.1', port = PORT, db = 2 }";
+    script.get(&connect.replace("PORT", &server.port.to_string()));
+    for (code, db) in [
+        ("db:multi() db:select(5) db:get('a') db:exec()", 5),
+        ("db:multi() db:select(6) db:discard()", 5),
+        ("db:multi() db:select(6)", 5),
+        ("db:multi() db:select(6) pcall(db.nonsense, db) pcall(db.exec, db)", 5),
+        ("db:multi() db:get('a') db:select(7) db:select(99) pcall(db.exec, db)", 7),
+        ("db:watch('a') db:multi() db:set('a', 1) db:select(8) db:exec()", 8),
+        ("db:pipeline { { 'get', 'a' }, { 'SELECT', 9 }, { 'get', 'a' } }", 9),
+        ("db:pipeline { { 'multi' }, { 'select', '10' }, { 'get', 'a' }, { 'exec' } }", 10),
+        ("db:reset()", 0),
+    ] {
+        script.get(code);
+        assert_eq!(server.command(&["CLIENT", "KILL", "TYPE", "normal"]), ":1");
+        // It connects again, or is told that the connection is lost.
+        let ping = script.run("return db:ping()");
+        assert!(ping == "true\tPONG" || ping.contains("connection lost ("), "{code}: {ping}");
+        let now = script.get("return db:client('info'):match ' db=(%d+)'");
+        assert_eq!(now, db.to_string(), "{code}");
+    }
 }
