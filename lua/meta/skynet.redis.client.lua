@@ -36,6 +36,12 @@ function client.connect(options) end
 ---@return integer
 function client.crc16(text) end
 
+--- Waits until the connection of a watch is lost or could not be made again; nil at the end.
+--- **Yields.**
+---@param watch userdata
+---@return true?
+function client.lost(watch) end
+
 --- The next message of a watch; raises at its end, and what the server said instead. **Yields.**
 ---@param watch userdata
 ---@return string data
@@ -55,6 +61,11 @@ function client.overload(connection) end
 ---@param answers? table gets `{ok=, out=}` of each command, and is the result
 ---@return any last the value of the last command, if there is no `answers`
 function client.pipeline(db, commands, answers) end
+
+--- Says which servers a watch may connect to from now on, if it was made with `hosts`.
+---@param watch userdata
+---@param hosts string[] `host:port`
+function client.renew_hosts(watch, hosts) end
 
 --- Connects for messages; raises when that fails. **Yields.**
 ---@param options skynet.redis.options

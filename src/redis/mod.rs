@@ -13,6 +13,7 @@ pub mod answer;
 pub mod connection;
 pub mod database;
 pub mod find;
+mod losses;
 mod overload;
 pub mod sentinel;
 pub mod settings;

@@ -13,13 +13,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::answer::{deliver, fail};
-use super::settings::Settings;
+use super::losses::{ENDED, LOST, Losses};
+use super::settings::{Place, Settings};
 use super::wire::{self, Client, Refused};
 use crate::codec::resp::command::{begin, put_part};
 use crate::codec::resp::reply::{Item, Reader};
 use crate::kernel::{Kind, Message, Node, Service, Session};
 use crate::net::socket::Counted;
-use crate::net::{Channel, Io};
+use crate::net::{Address, Channel, Io};
 
 /// Bytes of queued messages above which the server is held up.
 const HIGH: usize = 4 << 20;
@@ -123,6 +124,7 @@ struct State {
     paused: bool,
     waiters: VecDeque<Session>,
     opening: Vec<Session>,
+    losses: Losses,
 }
 
 /// The connection of one `redis.watch`.
@@ -165,6 +167,7 @@ impl Watch {
                 paused: false,
                 waiters: VecDeque::new(),
                 opening: Vec::new(),
+                losses: Losses::default(),
             }),
             _counted: counted,
         })
@@ -279,17 +282,41 @@ impl Watch {
         self.lock().waiters.retain(|other| *other != session);
     }
 
+    /// Waits under `session` until the connection is lost, or could not be made again. The answer is
+    /// the integer 1, or nil at the end.
+    pub fn wait_for_loss(&self, session: Session) {
+        let answer = self.lock().losses.wait(session);
+        if let Some(answer) = answer {
+            self.tell([session], answer);
+        }
+    }
+
+    fn tell(&self, sessions: impl IntoIterator<Item = Session>, answer: &'static [u8]) {
+        for session in sessions {
+            deliver(&self.node, &self.service, session, Cow::Borrowed(answer));
+        }
+    }
+
+    /// Where the server can be is known anew, if the watch was given several.
+    pub fn renew_hosts(&self, servers: Vec<Address>) {
+        if let Place::Found(found) = &self.settings.place {
+            found.0.renew(servers);
+        }
+    }
+
     /// Closes the watch for good.
     pub fn close(&self) {
-        let (waiters, opening) = {
+        let (waiters, opening, losses) = {
             let mut state = self.lock();
             if let Phase::Up(channel) = std::mem::replace(&mut state.phase, Phase::Closed) {
                 channel.close(Duration::ZERO);
             }
             state.queue.clear();
             state.queued = 0;
-            (std::mem::take(&mut state.waiters), std::mem::take(&mut state.opening))
+            let losses = state.losses.close();
+            (std::mem::take(&mut state.waiters), std::mem::take(&mut state.opening), losses)
         };
+        self.tell(losses, ENDED);
         let why = WatchError::Closed.to_string();
         opening.into_iter().for_each(|session| fail(&self.node, &self.service, session, &why));
         self.wake(waiters);
@@ -365,9 +392,7 @@ impl Client for Watch {
         if let Some(count) = again {
             self.log(&format!("connected again; channels and patterns subscribed: {count}"));
         }
-        for session in opening {
-            deliver(&self.node, &self.service, session, Cow::Borrowed(b"+OK\r\n"));
-        }
+        self.tell(opening, b"+OK\r\n");
     }
 
     fn on_replies(
@@ -406,7 +431,7 @@ impl Client for Watch {
     }
 
     fn on_down(self: Arc<Self>, attempt: u64, was_up: bool, why: String) {
-        let (opening, pause, failures) = {
+        let (opening, losses, pause, failures) = {
             let mut state = self.lock();
             if state.attempt != attempt || matches!(state.phase, Phase::Closed) {
                 return;
@@ -414,7 +439,7 @@ impl Client for Watch {
             state.batch = Vec::new();
             if !state.opened {
                 state.phase = Phase::Closed;
-                (std::mem::take(&mut state.opening), Duration::ZERO, 0)
+                (std::mem::take(&mut state.opening), Vec::new(), Duration::ZERO, 0)
             } else {
                 state.phase = Phase::Idle;
                 let pause = match state.failures {
@@ -422,9 +447,10 @@ impl Client for Watch {
                     failures => FIRST_PAUSE.saturating_mul(1 << (failures - 1).min(8)),
                 };
                 state.failures += 1;
-                (Vec::new(), pause.min(LONGEST_PAUSE), state.failures)
+                (Vec::new(), state.losses.note(), pause.min(LONGEST_PAUSE), state.failures)
             }
         };
+        self.tell(losses, LOST);
         if failures == 0 {
             let why = format!("cannot connect ({why})");
             for session in opening {

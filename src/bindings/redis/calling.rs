@@ -74,10 +74,11 @@ pub(super) fn overload(call: &mut Call) -> NativeResult {
     };
     let session = call.vm().sessions.allocate();
     inner(call, held)?.watch_overload(session);
-    suspend(call, Waiting::Call { session, peer: None }, 0, continuation!(overloaded), 0)
+    suspend(call, Waiting::Call { session, peer: None }, 0, continuation!(told), 0)
 }
 
-fn overloaded(call: &mut Call, _resumed: Resumed) -> NativeResult {
+/// What has changed: an integer, or nil at the end.
+pub(super) fn told(call: &mut Call, _resumed: Resumed) -> NativeResult {
     let bytes = answer_bytes(call, Origin::default())?;
     // SAFETY: the bytes belong to the message being handled.
     match Reader::new(unsafe { &*bytes }).next_item() {

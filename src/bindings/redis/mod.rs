@@ -35,9 +35,11 @@ const FUNCTIONS: &[Entry] = natives![
     c"command" => calling::command,
     c"connect" => held::open::<Connection>,
     c"crc16" => crc16,
+    c"lost" => watching::lost,
     c"message" => watching::message,
     c"overload" => calling::overload,
     c"pipeline" => pipeline::pipeline,
+    c"renew_hosts" => watching::renew_hosts,
     c"watch" => held::open::<Watch>,
 ];
 

@@ -3,8 +3,10 @@
 use std::ptr::NonNull;
 use std::sync::Arc;
 
+use super::calling::told;
 use super::decode::{self, Origin};
 use super::held::{Held, inner, origin};
+use super::hosts::addresses;
 use super::watch as held_watch;
 use crate::bindings::skynet::thread::{check_yieldable, suspend};
 use crate::codec::resp::reply::{Item, Reader};
@@ -52,6 +54,24 @@ pub(super) fn change(call: &mut Call) -> NativeResult {
 pub(super) fn close(call: &mut Call) -> NativeResult {
     let held = held_watch(call)?;
     inner(call, held)?.close();
+    NOTHING
+}
+
+/// `lost(watch)`: waits until the connection of a watch is lost or could not be made again; true, or
+/// nil at the end. **Yields.**
+pub(super) fn lost(call: &mut Call) -> NativeResult {
+    check_yieldable(call)?;
+    let held = held_watch(call)?;
+    let session = call.vm().sessions.allocate();
+    inner(call, held)?.wait_for_loss(session);
+    suspend(call, Waiting::Call { session, peer: None }, 0, continuation!(told), 0)
+}
+
+/// `renew_hosts(watch, hosts)`: these are the servers of which each will do.
+pub(super) fn renew_hosts(call: &mut Call) -> NativeResult {
+    let held = held_watch(call)?;
+    let hosts = addresses(call, 2, "hosts")?;
+    inner(call, held)?.renew_hosts(hosts);
     NOTHING
 }
 

@@ -265,3 +265,32 @@ fn a_master_that_is_killed_under_load_has_a_successor() {
     published(&mut script, "{b}news", "hello {b}newsnil");
     published(&mut script, "{b}words", "hello {b}words{b}w*");
 }
+
+#[test]
+fn a_subscription_goes_to_a_server_that_has_joined_since() {
+    let mut cluster = Cluster::start(&[]);
+    let mut script = Script::start("");
+    script.get(&format!(
+        "got = {{}} db = require('skynet.db.redis.cluster').new({}, nil, \
+         function(data) got[data] = true end) db:subscribe 'news'",
+        cluster.lua()
+    ));
+    let subscribed = |server: &Server| server.command(&["PUBSUB", "CHANNELS"]) == "*1";
+    wait_until("a server has the subscription", || cluster.servers.iter().any(subscribed));
+    cluster.add_replica(0);
+    let knows = format!(
+        "for _, node in ipairs(db.nodes) do for _, each in ipairs {{ node, table.unpack(node.slaves) }} do \
+         if each.port == {} then return true end end end return false",
+        cluster.servers[6].port
+    );
+    // Nothing has made it ask yet.
+    assert_eq!(script.get(&knows), "false");
+    let first = cluster.servers.iter().position(subscribed).unwrap();
+    cluster.servers[first].kill();
+    wait_until("it has asked who is there", || script.get(&knows) == "true");
+    cluster.servers[..6].iter_mut().for_each(Server::kill);
+    wait_until("messages come by the server that is left", || {
+        cluster.servers[6].command(&["PUBLISH", "news", "hello"]);
+        script.get("return got.hello") == "true"
+    });
+}

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
-use super::server::{Certificate, Server, command};
+use super::server::{Certificate, Server, command, text};
 use crate::support::{Folder, wait_until};
 
 /// Milliseconds without a sign of life after which a server of a cluster counts as lost.
@@ -63,15 +63,10 @@ impl Cluster {
     /// The same, through TLS within and at a second port each.
     pub(crate) fn with_tls(certificate: &Certificate) -> Self {
         let ports: Vec<u16> = (0..6).map(|_| reserved_port()).collect();
-        let key = certificate.certificate.with_file_name("key.pem");
-        let (shown, key) = (certificate.certificate.to_str().unwrap(), key.to_str().unwrap());
         let more = |number: usize| {
-            let port = ports[number].to_string();
-            let own = ["--tls-port", &port, "--tls-cert-file", shown, "--tls-key-file", key];
-            let trust = ["--tls-ca-cert-file", shown, "--tls-auth-clients", "no"];
-            let inside = ["--tls-cluster", "yes", "--tls-replication", "yes"];
-            let all = own.iter().chain(&trust).chain(&inside);
-            all.map(|argument| (*argument).to_owned()).collect()
+            let mut all = tls_arguments(certificate, ports[number]);
+            all.extend(["--tls-cluster", "yes"].map(str::to_owned));
+            all
         };
         Self::start_each(ports.clone(), more)
     }
@@ -132,6 +127,26 @@ impl Cluster {
         });
     }
 
+    /// One more server, a replica of a master. Returns when everybody says so.
+    pub(crate) fn add_replica(&mut self, master: usize) {
+        let bus = reserved_port().to_string();
+        let server = Server::with(&arguments(&bus));
+        let port = server.port.to_string();
+        let meet = ["CLUSTER", "MEET", "127.0.0.1", &port, &bus];
+        assert_eq!(self.servers[master].command(&meet), "+OK");
+        let id = self.servers[master].command(&["CLUSTER", "MYID"]);
+        wait_until("the master is known", || {
+            server.command(&["CLUSTER", "REPLICATE", &id]) == "+OK"
+        });
+        self.servers.push(server);
+        wait_until("everybody knows the new server", || {
+            self.servers.iter().all(|server| {
+                let slots = cli(&["-p", &server.port.to_string(), "CLUSTER", "SLOTS"]).stdout;
+                String::from_utf8_lossy(&slots).lines().any(|line| line == port)
+            })
+        });
+    }
+
     /// The servers as a Lua list of tables.
     pub(crate) fn lua(&self) -> String {
         let servers = self
@@ -172,6 +187,17 @@ impl Cluster {
     }
 }
 
+/// Arguments for a port of TLS beside the other one; servers use it among themselves.
+fn tls_arguments(certificate: &Certificate, port: u16) -> Vec<String> {
+    let key = certificate.certificate.with_file_name("key.pem");
+    let (shown, key) = (text(&certificate.certificate), text(&key));
+    let port = port.to_string();
+    let own = ["--tls-port", &port, "--tls-cert-file", shown, "--tls-key-file", key];
+    let trust = ["--tls-ca-cert-file", shown, "--tls-auth-clients", "no"];
+    let all = own.iter().chain(&trust).chain(&["--tls-replication", "yes"]);
+    all.map(|argument| (*argument).to_owned()).collect()
+}
+
 fn arguments(bus: &str) -> Vec<&str> {
     vec![
         "--cluster-enabled",
@@ -191,13 +217,17 @@ fn arguments(bus: &str) -> Vec<&str> {
 pub(crate) struct Sentinel {
     child: Child,
     port: u16,
+    tls_port: Option<u16>,
     _folder: Folder,
 }
 
 impl Sentinel {
-    fn start(master: u16) -> Self {
+    /// One of the master at a port; with a certificate there is a port of TLS, for the others too.
+    fn start(master: u16, certificate: Option<&Certificate>) -> Self {
         let folder = Folder::new();
         let port = reserved_port();
+        let tls_port = certificate.map(|_| reserved_port());
+        let tls = certificate.zip(tls_port).map(|(it, port)| tls_arguments(it, port));
         let text = format!(
             "port {port}\nbind 127.0.0.1\nlogfile sentinel.log\n\
              sentinel monitor {MASTER} 127.0.0.1 {master} 2\n\
@@ -207,6 +237,7 @@ impl Sentinel {
         folder.write("sentinel.conf", text);
         let child = Command::new("redis-server")
             .args(["sentinel.conf", "--sentinel"])
+            .args(tls.unwrap_or_default())
             .current_dir(folder.path(""))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -215,7 +246,7 @@ impl Sentinel {
         folder.wait_for_file("sentinel.log", |path| {
             std::fs::read_to_string(path).is_ok_and(|text| text.contains("+monitor master"))
         });
-        Self { child, port, _folder: folder }
+        Self { child, port, tls_port, _folder: folder }
     }
 
     pub(crate) fn address(&self) -> String {
@@ -245,17 +276,34 @@ pub(crate) struct Watched {
 impl Watched {
     /// Starts them; `more` are arguments for the servers that hold data.
     pub(crate) fn start(more: &[&str]) -> Self {
-        let quick = ["--repl-diskless-sync-delay", "0"];
-        let master = Server::with(&[&quick[..], more].concat());
-        let port = master.port.to_string();
-        let of_master = ["--replicaof", "127.0.0.1", &port];
-        let replicas = [(); 2].map(|()| Server::with(&[&quick[..], &of_master, more].concat()));
+        Self::start_each(more, None)
+    }
+
+    /// The same, through TLS within and at a second port each.
+    pub(crate) fn with_tls(certificate: &Certificate) -> Self {
+        Self::start_each(&[], Some(certificate))
+    }
+
+    fn start_each(more: &[&str], certificate: Option<&Certificate>) -> Self {
+        let start = |first: &[&str]| {
+            let tls_port = certificate.map(|_| reserved_port());
+            let tls = certificate.zip(tls_port).map(|(it, port)| tls_arguments(it, port));
+            let tls = tls.unwrap_or_default();
+            let tls: Vec<&str> = tls.iter().map(String::as_str).collect();
+            let quick = ["--repl-diskless-sync-delay", "0"];
+            let server = Server::with(&[&quick[..], first, &tls, more].concat());
+            let port = tls_port.unwrap_or(server.port);
+            (server, port)
+        };
+        let (master, master_port) = start(&[]);
+        let of_master = ["--replicaof", "127.0.0.1", &master_port.to_string()];
+        let replicas = [(); 2].map(|()| start(&of_master).0);
         wait_until("the replicas are up to date", || {
             replicas.iter().all(|replica| {
                 replica.command(&["INFO", "replication"]).contains("master_link_status:up")
             })
         });
-        let sentinels = [(); 3].map(|()| Sentinel::start(master.port));
+        let sentinels = [(); 3].map(|()| Sentinel::start(master_port, certificate));
         let watched = Self { master, _replicas: replicas.into(), sentinels: sentinels.into() };
         wait_until("the sentinels know everybody", || {
             watched.sentinels.iter().all(|sentinel| {
@@ -266,9 +314,10 @@ impl Watched {
         watched
     }
 
-    /// The sentinels as a Lua list of addresses.
+    /// The sentinels as a Lua list of addresses, where they speak TLS if they do.
     pub(crate) fn lua(&self) -> String {
-        let sentinels = self.sentinels.iter().map(|sentinel| format!("'{}'", sentinel.address()));
+        let port = |sentinel: &Sentinel| sentinel.tls_port.unwrap_or(sentinel.port);
+        let sentinels = self.sentinels.iter().map(|it| format!("'127.0.0.1:{}'", port(it)));
         format!("{{ {} }}", sentinels.collect::<Vec<_>>().join(", "))
     }
 }

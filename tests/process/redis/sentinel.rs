@@ -2,8 +2,8 @@
 
 use super::fleet::{MASTER, USER, Watched, replication};
 use super::script::Script;
-use super::server::Server;
-use crate::support::wait_until;
+use super::server::{Certificate, Server, text};
+use crate::support::{Folder, wait_until};
 
 /// Calls of a client that go on until they are stopped, each with an answer of its own.
 const LOAD: &str = r#"
@@ -37,7 +37,7 @@ const LOAD: &str = r#"
 #[test]
 fn a_client_finds_its_master_and_follows_a_fail_over() {
     let mut watched = Watched::start(USER);
-    let folder = crate::support::Folder::new();
+    let folder = Folder::new();
     folder.write("load.lua", LOAD);
     let mut script = Script::start_in(folder, "");
     // One of the sentinels is gone from the beginning.
@@ -62,6 +62,47 @@ fn a_client_finds_its_master_and_follows_a_fail_over() {
     script.get("state.running = false");
     wait_until("every call has ended", || script.get("return state.ended") == "16");
     assert_eq!(script.get("return state.wrong"), "0");
+}
+
+#[test]
+fn sentinels_and_their_master_are_reached_through_tls() {
+    let folder = Folder::new();
+    let certificate = Certificate::in_folder(&folder);
+    let mut watched = Watched::with_tls(&certificate);
+    let mut script = Script::start("");
+    script.get("redis = require 'skynet.db.redis'");
+    script.get(&format!(
+        "at = {{ sentinels = {}, master = '{MASTER}', connect_timeout = 500, \
+         tls = {{ ca = '{}' }} }}",
+        watched.lua(),
+        text(&certificate.certificate)
+    ));
+    script.get("db = redis.connect(at) watch = redis.watch(at) watch:subscribe 'news'");
+    assert_eq!(script.get("return db:set('k', 'v'), db:get('k')"), "OK\tv");
+    assert_eq!(script.get("return (db:info 'replication':match 'role:(%l+)')"), "master");
+    let hear = |script: &mut Script, text: &str| {
+        let message = script.begin("return watch:message()");
+        wait_until("somebody is subscribed", || {
+            script.run(&format!("return db:publish('news', '{text}')")) == "true\t1"
+        });
+        assert_eq!(script.end(message), format!("true\t{text}\tnews"));
+    };
+    hear(&mut script, "first");
+
+    watched.master.kill();
+    wait_until("the next master takes writes", || {
+        script.run("return db:set('k', 'w')") == "true\tOK"
+    });
+    hear(&mut script, "second");
+
+    let mut refused = |tls: &str, why: &str| {
+        let error = script.run(&format!("at.tls = {tls} redis.connect(at)"));
+        assert!(error.contains("no sentinel answers") && error.contains(why), "{error}");
+    };
+    refused("true", "certificate");
+    let ca = text(&certificate.certificate);
+    refused(&format!("{{ ca = '{ca}', servername = 'other' }}"), "certificate");
+    refused("nil", "127.0.0.1");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 --- waits for its answer.
 
 local skynet = require "skynet"
+local client = require "skynet.redis.client"
 
 --- Centiseconds that one server is given to answer, before the next is asked.
 local PATIENCE = 200
@@ -97,6 +98,20 @@ local function within(limit, f, ...)
   return table.unpack(results, 2, results.n)
 end
 
+--- Tells the connection for subscriptions which servers are known.
+---@param self skynet.db.redis.cluster
+function slots.renew_hosts(self)
+  local watch = self.__watch
+  if watch and getmetatable(watch) then
+    local names = {}
+    for index, node in ipairs(slots.candidates(self)) do
+      names[index] = slots.name_of(node)
+    end
+    -- With a name that is no address commands say what is wrong.
+    pcall(client.renew_hosts, watch[1], names)
+  end
+end
+
 --- Takes an answer to CLUSTER SLOTS.
 local function take(self, asked, ranges)
   local table_of_slots, nodes, by_name = {}, {}, {}
@@ -129,6 +144,7 @@ local function take(self, asked, ranges)
     error("it knows no server with slots", 0)
   end
   self.slots, self.nodes = table_of_slots, nodes
+  slots.renew_hosts(self)
 end
 
 local function ask_any(self)

@@ -1,11 +1,13 @@
 --- Subscriptions in a cluster, for `skynet.db.redis.cluster`.
 ---
 --- A message that is published reaches all servers of a cluster, so a client needs one connection
---- for what it has subscribed to; when its server is gone it goes to another.
+--- for what it has subscribed to; when its server is gone it goes to another of those that the
+--- cluster has by then.
 ---
 --- Invariant: what a subscription brings is given to the client's function, one message at a time.
 
 local skynet = require "skynet"
+local client = require "skynet.redis.client"
 local redis = require "skynet.db.redis"
 local slots = require "skynet.db.redis.cluster.slots"
 
@@ -38,6 +40,13 @@ local function serve(self, watch)
   end
 end
 
+--- Asks who is in the cluster whenever the connection is lost or could not be made again.
+local function guide(self, watch)
+  while client.lost(watch[1]) do
+    slots.stale(self)
+  end
+end
+
 --- The connection for subscriptions. **Yields.**
 ---@param self skynet.db.redis.cluster
 ---@return skynet.redis.watch
@@ -55,7 +64,9 @@ function subscriptions.watch(self)
     return self.__watch
   end
   self.__watch = watch
+  slots.renew_hosts(self)
   skynet.fork(serve, self, watch)
+  skynet.fork(guide, self, watch)
   return watch
 end
 
