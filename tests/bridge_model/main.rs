@@ -70,6 +70,7 @@ const PURSES: [[node::bridge::step::Purse; 2]; 4] =
     [[Shared, Shared], [Own, Shared], [Shared, Own], [Own, Own]];
 
 /// How many faults a run may have: what a debug build walks through in seconds, and BRIDGE_FAULTS more.
+/// One more makes a million states of the largest case, and takes a release build some minutes.
 fn faults(few: u8) -> u8 {
     few + std::env::var("BRIDGE_FAULTS").ok().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
