@@ -34,7 +34,9 @@ done
 run() { # NAME PORT ARGUMENTS
   row=$1 port=$2
   shift 2
-  redis-benchmark -p "$port" -q --csv "$@" | cut -d, -f1,2 | sed "1d;s/^/$row,/;s/\"//g"
+  # A command may have commas in it.
+  redis-benchmark -p "$port" -q --csv "$@" |
+    awk -F'","' -v row="$row" 'NR > 1 { gsub(/[",]/, " ", $1); sub(/^ /, "", $1); print row "," $1 "," $2 }'
 }
 echo 'what,command,ops/s'
 all=set,get,incr,lpush,rpop,sadd,hset,zadd,lrange_100,mset
