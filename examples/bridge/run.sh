@@ -10,7 +10,8 @@ command -v redis-server >/dev/null || {
 }
 work=$(mktemp -d)
 port=${PORT:-16379}
-trap 'kill $(cat "$work"/*.pid 2>/dev/null) 2>/dev/null; rm -rf "$work"' EXIT
+# A redis-server whose folder is gone before it has ended does not end.
+trap 'kill $(cat "$work"/*.pid 2>/dev/null) 2>/dev/null || :; wait; rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 
 for game in main fishing; do
@@ -22,7 +23,7 @@ luaservice = "$root/scripts/?.lua"
 redis_address = "127.0.0.1:$port"
 END
 done
-redis-server --port "$port" --bind 127.0.0.1 --dir "$work" --appendonly yes --appendfsync always >"$work/redis.log" &
+redis-server --port "$port" --bind 127.0.0.1 --dir "$work" --save '' --appendonly yes --appendfsync always >"$work/redis.log" &
 echo $! >"$work/redis.pid"
 "$node" "$work/main" &
 echo $! >"$work/main.pid"
