@@ -6,7 +6,8 @@
 local codec = {}
 
 --- Takes as much of a chunked body off `bytes` as there is. Phases: 0 at first, -3 at the end, in
---- between whatever came; a positive one is what is left of the running chunk.
+--- between whatever came; a positive one is what is left of the running chunk, -2 stands behind
+--- the last one.
 ---@param bytes string
 ---@param phase integer
 ---@return string|false data

@@ -1,7 +1,8 @@
 --- http.internal: what server and client share, and the client's exchange on an open connection.
 ---
 --- An `interface` is a table with `read`, `write` and `readall`. After a response `rest` in it is
---- what came behind, and `until_close` tells that only the connection's end has ended the body.
+--- what came behind, `fields` its own fields, and `until_close` tells that only the connection's
+--- end has ended the body.
 --- Not here: connections (`http.httpc`), the syntax (`skynet.http.codec`).
 
 local codec = require "skynet.http.codec"
@@ -18,6 +19,10 @@ local HEAD_LIMIT = 8192
 local INTERIM_LIMIT = 16
 -- Up to so many bytes a body goes out in one write with its head.
 local JOIN_LIMIT = 16 * 1024
+-- A chunk of a stream is given whole up to so many bytes.
+local PIECE_LIMIT = 1024 * 1024
+-- The phase of `codec.dechunk` behind the last chunk.
+local TRAILER = -2
 
 -- Fields that mean nothing once the head was read, so they are not taken from behind a body.
 local NOT_BEHIND = {
@@ -235,6 +240,8 @@ end
 function internal.request(interface, method, host, url, recvheader, header, content)
   send(interface, method, host, url, header, content)
   local status, body, fields, persistent = receive_head(interface)
+  -- `recvheader` may have fields of an earlier response: they say nothing of this one's body.
+  interface.fields = fields
   if recvheader then
     add_all(recvheader, fields)
     fields = recvheader
@@ -247,7 +254,8 @@ local function framing_of(interface, status, header)
   if status < 200 or status == 204 or status == 304 or interface.method == "HEAD" then
     return 0
   end
-  local framing, refusal = codec.framing(header["content-length"], header["transfer-encoding"])
+  local fields = interface.fields or header
+  local framing, refusal = codec.framing(fields["content-length"], fields["transfer-encoding"])
   if framing == false then
     error(refusal == 501 and "Unsupport transfer-encoding" or "Invalid HTTP response header")
   end
@@ -358,25 +366,36 @@ local function piece_of_length(self)
   return bytes
 end
 
+-- One chunk, as senders of events mean it; a long one in the parts that come.
 local function piece_of_chunks(self)
   while true do
-    local data, used, phase, lines = codec.dechunk(self._bytes, self._phase)
-    if not data then
-      return failed(self)
+    local bytes, at, phase = self._bytes, self._at, self._phase
+    local last = #bytes
+    if phase > 0 then
+      last = at + phase - 1
+    elseif phase ~= TRAILER then
+      last = bytes:find("\n", at, true) or last
     end
-    self._bytes = self._bytes:sub(used + 1)
-    self._phase = phase
-    if lines then
-      if not add_trailer(self.header, lines) then
+    if #bytes >= last or phase > PIECE_LIMIT then
+      local data, used, next_phase, lines = codec.dechunk(bytes:sub(at, last), phase)
+      if not data then
         return failed(self)
       end
-      self._interface.rest = self._bytes
-      complete(self)
-      return data
-    elseif data ~= "" then
-      return data
+      self._at, self._phase = at + used, next_phase
+      if lines then
+        if not add_trailer(self.header, lines) then
+          return failed(self)
+        end
+        self._interface.rest = bytes:sub(at + used)
+        complete(self)
+        return data
+      elseif data ~= "" then
+        return data
+      end
     end
-    self._bytes = self._bytes .. receive(self)
+    if self._at == at or self._at > #bytes then
+      self._bytes, self._at = bytes:sub(self._at) .. receive(self), 1
+    end
   end
 end
 
@@ -434,6 +453,7 @@ function internal.response_stream(interface, status, bytes, header)
     connected = true,
     _interface = interface,
     _bytes = bytes,
+    _at = 1,
     _left = framing,
     _phase = 0,
     _piece = piece,
