@@ -289,7 +289,7 @@ function skynet.time() end
 
 --- Runs `f` later. Raises when the service has as many timers or coroutines as it may.
 ---@param centiseconds integer
----@param f function
+---@param f fun(ok: true, message: lightuserdata, size: integer) the timer's message is empty
 ---@return thread
 function skynet.timeout(centiseconds, f) end
 

@@ -238,5 +238,21 @@ pub(super) fn run_timer(call: &mut Call) -> NativeResult {
         ffi::lua_replace(state, 1);
         ffi::lua_settop(state, 1);
     }
-    Ok(Outcome::Call(0, continuation!(end_request), 0))
+    push_timer_arguments(call);
+    Ok(Outcome::Call(TIMER_ARGUMENTS, continuation!(end_request), 0))
+}
+
+/// How many arguments the function of a timer gets.
+const TIMER_ARGUMENTS: c_int = 3;
+
+/// Pushes what the function of a timer gets: whether the answer came, and its bytes, of which it
+/// has none. Scripts see them where such a function has parameters.
+pub(crate) fn push_timer_arguments(call: &mut Call) {
+    let state = call.state();
+    // SAFETY: a native has free slots; none of the three allocates.
+    unsafe {
+        ffi::lua_pushboolean(state, 1);
+        ffi::lua_pushlightuserdata(state, std::ptr::null_mut());
+        ffi::lua_pushinteger(state, 0);
+    }
 }

@@ -48,8 +48,11 @@ pub(super) fn address(call: &mut Call) -> NativeResult {
         let number = number as u32;
         call.push_text(format_args!(":{number:08x}"));
     } else {
-        // SAFETY: runs a `__tostring` at most; nothing here has a destructor.
-        unsafe { ffi::luaL_tolstring(call.state(), 1, std::ptr::null_mut()) };
+        // SAFETY: no argument is a nil; runs a `__tostring` at most; nothing here has a destructor.
+        unsafe {
+            ffi::lua_settop(call.state(), 1);
+            ffi::luaL_tolstring(call.state(), 1, std::ptr::null_mut());
+        }
     }
     Ok(Outcome::Values(1))
 }

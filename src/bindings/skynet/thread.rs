@@ -10,6 +10,7 @@ use mlua::ffi;
 use crate::continuation;
 use crate::kernel::Session;
 use crate::vm::native::{Call, NOTHING, NativeResult, Outcome, Raise, Resumed};
+use crate::vm::request::push_timer_arguments;
 use crate::vm::resume::thread_for;
 use crate::vm::session::Waiter;
 use crate::vm::thread::{ThreadId, Waiting};
@@ -108,6 +109,7 @@ pub(super) fn timeout(call: &mut Call) -> NativeResult {
     if call.discards_results() && !call.vm().trace.timers {
         return bare_timeout(call, centiseconds);
     }
+    push_timer_arguments(call);
     let id = move_to_thread(call, 2)?;
     let session = set_timer(call, centiseconds);
     let vm = call.vm();
