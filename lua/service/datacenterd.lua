@@ -92,12 +92,15 @@ end
 local commands = {}
 
 function commands.QUERY(...)
-  return value_at(table.pack(...))
+  if select("#", ...) > 0 then
+    return value_at(table.pack(...))
+  end
 end
 
 --- The last argument is the value; gives the one before it, nothing where the value is the first.
 function commands.UPDATE(...)
   local path = table.pack(...)
+  path.n = path.n == 1 and 2 or path.n -- A key alone loses its value.
   local value = path[path.n]
   path[path.n], path.n = nil, path.n - 1
   check(path)

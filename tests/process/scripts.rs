@@ -51,7 +51,7 @@ local datacenter = require "skynet.datacenter"
 local multicast = require "skynet.multicast"
 skynet.start(function()
   for _, wrong in ipairs {
-    { datacenter.set, "only a value" },
+    { datacenter.set, nil, "value", n = 3 },
     { datacenter.set, "player", nil, "value" },
     { datacenter.wait, "player", "name", nil, n = 4 },
   } do
