@@ -98,10 +98,11 @@ impl Socket {
             state.eof = true;
             (state.wake_reader(), state.owner.clone())
         };
+        // First, so that the script knows of the end when the read fails.
+        self.tell_close();
         if let (Some(session), Some(owner)) = (reader, owner) {
             self.answer(&owner.service, session);
         }
-        self.tell_close();
     }
 
     /// Its descriptor is closed: tells everybody who waits, and forgets it.
@@ -133,12 +134,12 @@ impl Socket {
                 self.log(&format!("socket: error on {} {failure}", self.id.0));
             }
         }
+        self.tell_close();
         if let Some(owner) = owner {
             for session in sessions.into_iter().flatten() {
                 self.answer(&owner.service, session);
             }
         }
-        self.tell_close();
     }
 
     /// Tells the owner once that it is closed, if it wants to know.

@@ -115,6 +115,8 @@ pub(super) struct State {
     /// The owner wants a message when it closes, and has had it.
     pub(super) tells_close: bool,
     pub(super) told_close: bool,
+    /// A reader has waited for the owner to handle that message.
+    pub(super) waited_for_close: bool,
     /// A consumer or a filter stands in the way of what arrives.
     pub(super) diverted: bool,
 }
@@ -168,6 +170,7 @@ impl Socket {
                 refused: None,
                 tells_close: false,
                 told_close: false,
+                waited_for_close: false,
                 diverted: false,
             }),
             inbound: Mutex::default(),

@@ -58,6 +58,12 @@ impl State {
     fn is_over(&self) -> bool {
         self.eof || self.failure.is_some() || matches!(self.phase, Phase::Closing | Phase::Ended)
     }
+
+    /// The owner wants to know of the end that a reader is about to see, and may not yet.
+    fn owes_close(&self) -> bool {
+        let closed_here = self.phase == Phase::Closing;
+        self.tells_close && !self.waited_for_close && !closed_here && self.reader.is_none()
+    }
 }
 
 impl Socket {
@@ -158,6 +164,11 @@ impl Socket {
         let take = if state.incoming.take(want, into) {
             Take::Done
         } else if state.is_over() {
+            if state.owes_close()
+                && let Some(session) = session()
+            {
+                return self.end_behind_close(state, want, session);
+            }
             state.incoming.take_all(into);
             Take::Ended
         } else if let Some(reader) = &state.reader {
@@ -170,6 +181,24 @@ impl Socket {
         };
         self.after_read(state, take);
         take
+    }
+
+    /// Lets the owner handle the message about the end first; the reader comes back behind it.
+    fn end_behind_close(
+        &self,
+        mut state: std::sync::MutexGuard<'_, State>,
+        want: &Want,
+        session: Session,
+    ) -> Take {
+        state.waited_for_close = true;
+        state.reader = Some(Reader { want: want.clone(), session, woken: true });
+        let owner = state.owner.clone();
+        drop(state);
+        self.tell_close();
+        if let Some(owner) = owner {
+            self.answer(&owner.service, session);
+        }
+        Take::Wait
     }
 
     /// What the reader under `session` asked for, now that it has been answered. When somebody
