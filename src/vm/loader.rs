@@ -167,6 +167,10 @@ fn load_service(call: &mut Call) -> Result<(), Raise> {
         if failures == 0 {
             ffi::lua_pushstring(state, c"luaservice is empty".as_ptr());
             failures = 1;
+        } else {
+            // No line end behind the last.
+            ffi::lua_pop(state, 1);
+            failures -= 1;
         }
         ffi::lua_concat(state, failures);
     }

@@ -24,7 +24,7 @@ skynet.start(function()
   pcall(skynet.newservice, "there_is_no_such_service")
   text = take "^lua loader error"
   print(text:match "^lua loader error : ", text:match "cannot open tests/lua/there_is_no_such_service.lua")
-  print(text:match "cannot open tests/lua/service/there_is_no_such_service.lua")
+  print(text:match "cannot open tests/lua/service/there_is_no_such_service.lua", text:find("\n\n", 1, true))
   pcall(skynet.newservice, "broken_syntax")
   text = take "^lua loader error"
   print(text:match "service/broken_syntax.lua:2: unexpected symbol near '='")
