@@ -7,7 +7,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::message::{Kind, Message};
 use super::service::{Actor, Inbox};
@@ -94,12 +94,8 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// Local time as `dd/mm/yy HH:MM:SS.cc`.
 fn local_time() -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let seconds = libc::time_t::try_from(now.as_secs()).unwrap_or_default();
-    // SAFETY: all-zero is a valid `tm`.
-    let mut parts: libc::tm = unsafe { std::mem::zeroed() };
-    // SAFETY: both pointers are to live values of this frame.
-    unsafe { libc::localtime_r(&raw const seconds, &raw mut parts) };
+    let now = since_epoch();
+    let parts = local_parts(now);
     format!(
         "{:02}/{:02}/{:02} {:02}:{:02}:{:02}.{:02}",
         parts.tm_mday,
@@ -110,4 +106,38 @@ fn local_time() -> String {
         parts.tm_sec,
         now.subsec_millis() / 10,
     )
+}
+
+/// Local time as C's `ctime` writes it, without the line end.
+pub(super) fn calendar_time() -> String {
+    const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let parts = local_parts(since_epoch());
+    let name = |names: &[&'static str], index: libc::c_int| {
+        usize::try_from(index).ok().and_then(|index| names.get(index)).copied().unwrap_or("???")
+    };
+    format!(
+        "{} {} {:2} {:02}:{:02}:{:02} {}",
+        name(&DAYS, parts.tm_wday),
+        name(&MONTHS, parts.tm_mon),
+        parts.tm_mday,
+        parts.tm_hour,
+        parts.tm_min,
+        parts.tm_sec,
+        parts.tm_year + 1900,
+    )
+}
+
+fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+fn local_parts(now: Duration) -> libc::tm {
+    let seconds = libc::time_t::try_from(now.as_secs()).unwrap_or_default();
+    // SAFETY: all-zero is a valid `tm`.
+    let mut parts: libc::tm = unsafe { std::mem::zeroed() };
+    // SAFETY: both pointers are to live values of this frame.
+    unsafe { libc::localtime_r(&raw const seconds, &raw mut parts) };
+    parts
 }

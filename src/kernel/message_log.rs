@@ -5,9 +5,10 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::handle::Handle;
+use super::log::calendar_time;
 use super::message::Message;
 use super::node::Node;
 use super::service::Service;
@@ -21,9 +22,9 @@ pub(super) struct MessageLog {
 impl MessageLog {
     /// Opens `<directory>/<handle>.log` for appending.
     pub(super) fn open(directory: &Path, handle: Handle, now: u64) -> io::Result<Self> {
-        let path = directory.join(format!("{:08x}.log", handle.number()));
-        let mut file = OpenOptions::new().append(true).create(true).open(path)?;
-        writeln!(file, "open time: {now}")?;
+        let mut file =
+            OpenOptions::new().append(true).create(true).open(path_of(directory, handle))?;
+        writeln!(file, "open time: {now} {}", calendar_time())?;
         Ok(Self { file })
     }
 
@@ -44,6 +45,10 @@ impl MessageLog {
     }
 }
 
+fn path_of(directory: &Path, handle: Handle) -> PathBuf {
+    directory.join(format!("{:08x}.log", handle.number()))
+}
+
 impl Node {
     /// Opens every message log anew, for a tool that has moved the files away.
     pub fn reopen_message_logs(&self) {
@@ -60,22 +65,26 @@ impl Node {
         let now = self.clock.now();
         if !on {
             if service.stop_message_log(now) {
-                self.log(Some(service.handle), "Close log file");
+                self.log(
+                    Some(service.handle),
+                    &format!("Close log file :{:08x}", service.handle.number()),
+                );
             }
             return;
         }
+        if service.has_message_log() {
+            return;
+        }
         let Some(directory) = &self.options.message_log_directory else { return };
+        let path = path_of(directory, service.handle);
         match MessageLog::open(directory, service.handle, now) {
             Ok(log) => {
                 service.start_message_log(log);
-                self.log(
-                    Some(service.handle),
-                    &format!("Open log file in {}", directory.display()),
-                );
+                self.log(Some(service.handle), &format!("Open log file {}", path.display()));
             }
             Err(error) => self.log(
                 Some(service.handle),
-                &format!("Open log file in {} fail: {error}", directory.display()),
+                &format!("Open log file {} fail: {error}", path.display()),
             ),
         }
     }

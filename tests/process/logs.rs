@@ -156,3 +156,42 @@ fn a_call_to_a_dead_service_names_it() {
     assert!(output.contains("call to invalid address: :00000abc (no service)"), "{output}");
     assert!(output.matches("call to invalid address: ").count() < 100, "{output}");
 }
+
+#[test]
+fn a_message_log_has_each_message_once_and_says_when_it_was_opened() {
+    let folder = Folder::new();
+    let mut node = folder
+        .config("logpath = '.'")
+        .write(
+            "peer.lua",
+            "local skynet = require 'skynet'
+             skynet.start(function()
+               skynet.dispatch('lua', function() skynet.ret() end)
+             end)",
+        )
+        .write(
+            "main.lua",
+            "local skynet = require 'skynet'
+             local core = require 'skynet.core'
+             skynet.start(function()
+               local peer = skynet.newservice 'peer'
+               for _ = 1, 2 do core.command('LOGON', skynet.address(peer)) end
+               skynet.call(peer, 'lua', 'one', 2)
+               core.command('LOGOFF', skynet.address(peer))
+               skynet.call(peer, 'lua', 'three')
+               print('logged ' .. skynet.address(peer):sub(2))
+             end)",
+        )
+        .start();
+    let line = node.expect("logged ");
+    let name = format!("{}.log", line.rsplit(' ').next().unwrap().trim());
+    let text = folder.read(&name);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 3, "{text}");
+    let opened: Vec<&str> = lines[0].split_whitespace().collect();
+    assert_eq!((opened.len(), &opened[..2]), (8, &["open", "time:"][..]), "{text}");
+    let message: Vec<&str> = lines[1].split(' ').collect();
+    assert_eq!((message.len(), message[1]), (5, "10"), "{text}");
+    assert_eq!(message[4], "1c6f6e650a02", "{text}");
+    assert!(lines[2].starts_with("close time: "), "{text}");
+}
