@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::HIGH_WATER;
 use super::incoming::Want;
 use super::one::{Mode, Phase, Socket, State};
+use crate::codec::socket_event::Event;
 use crate::kernel::Session;
 
 /// Somebody who waits for bytes.
@@ -191,10 +192,12 @@ impl Socket {
         session: Session,
     ) -> Take {
         state.waited_for_close = true;
+        // Told anew where another thread is just about to: a second message finds nobody to call.
+        state.told_close = true;
         state.reader = Some(Reader { want: want.clone(), session, woken: true });
         let owner = state.owner.clone();
         drop(state);
-        self.tell_close();
+        self.tell(&Event::Close);
         if let Some(owner) = owner {
             self.answer(&owner.service, session);
         }
