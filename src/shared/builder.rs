@@ -10,7 +10,8 @@ use std::collections::HashMap;
 use std::fmt;
 
 use super::hash;
-use super::tree::{Key, Node, Shape, Table, Text, Tree, Value, hash_of};
+use super::text::Text;
+use super::tree::{Cell, Head, Key, Node, Shape, Tree, Value, hash_of};
 
 /// A tree that is being built.
 #[derive(Debug)]
@@ -21,7 +22,8 @@ pub struct Builder {
     shapes: Vec<Shape>,
     names: Vec<Value>,
     slots: Vec<u32>,
-    texts: Vec<Text>,
+    /// Strings that are not short, with their hashes.
+    texts: Vec<(Text, u32)>,
     bytes: Vec<u8>,
     functions: Vec<Box<[u8]>>,
     /// Numbers of strings plus one, or zero; open addressing.
@@ -32,6 +34,14 @@ pub struct Builder {
     pending: Vec<Value>,
     pending_named: Vec<(Value, Value)>,
     open: Vec<Open>,
+}
+
+/// A table that was opened: where its values start, and its head.
+#[derive(Clone, Copy, Debug)]
+struct Table {
+    values: u32,
+    array: u32,
+    shape: u32,
 }
 
 #[derive(Debug)]
@@ -167,7 +177,10 @@ impl Builder {
         let mut sum = self.seed;
         for (name, _) in pending {
             let (class, word) = order(*name);
-            sum = sum.rotate_left(5) ^ u64::from(hash::word(sum ^ u64::from(class), word));
+            #[allow(clippy::cast_possible_truncation, reason = "both halves are used")]
+            let halves = (word as u64, (word >> 64) as u64);
+            sum = sum.rotate_left(5) ^ u64::from(hash::word(sum ^ u64::from(class), halves.0));
+            sum = sum.rotate_left(5) ^ u64::from(hash::word(sum, halves.1));
         }
         let known = self.by_names.get(&sum).into_iter().flatten().copied().find(|shape| {
             let shape = self.shapes[*shape as usize];
@@ -206,7 +219,7 @@ impl Builder {
 
     fn hash(&self, name: Value) -> u32 {
         match name {
-            Value::String(number) => self.texts[number as usize].hash,
+            Value::String(text) => hash_of(self.seed, Key::String(text.bytes(&self.bytes))),
             Value::Integer(value) => hash_of(self.seed, Key::Integer(value)),
             Value::Float(value) => hash_of(self.seed, Key::Float(value)),
             Value::Boolean(value) => hash_of(self.seed, Key::Boolean(value)),
@@ -220,24 +233,25 @@ impl Builder {
     /// # Errors
     /// When there are too many, or too many bytes of them.
     pub fn string(&mut self, text: &[u8]) -> Result<Value, Full> {
+        if let Some(text) = Text::short(text) {
+            return Ok(Value::String(text));
+        }
         let hash = hash::bytes(self.seed, text);
         let mask = self.interned.len() - 1;
         let mut slot = hash as usize & mask;
         while let Some(known) = self.interned[slot].checked_sub(1) {
-            let other = self.texts[known as usize];
-            if other.hash == hash
-                && &self.bytes[other.start as usize..][..other.length as usize] == text
-            {
+            let (known, other) = self.texts[known as usize];
+            if other == hash && known.bytes(&self.bytes) == text {
                 return Ok(Value::String(known));
             }
             slot = (slot + 1) & mask;
         }
-        let new = number(self.texts.len())?;
-        let (start, length) = (number(self.bytes.len())?, number(text.len())?);
+        let count = number(self.texts.len())?;
+        let new = Text::long(number(self.bytes.len())?, number(text.len())?);
         number(self.bytes.len() + text.len())?;
         self.bytes.extend_from_slice(text);
-        self.texts.push(Text { start, length, hash });
-        self.interned[slot] = new + 1;
+        self.texts.push((new, hash));
+        self.interned[slot] = count + 1;
         if self.texts.len() * 2 > self.interned.len() {
             self.grow();
         }
@@ -248,8 +262,8 @@ impl Builder {
         let mask = self.interned.len() * 2 - 1;
         self.interned.clear();
         self.interned.resize(mask + 1, 0);
-        for (at, text) in (1..).zip(&self.texts) {
-            let mut slot = text.hash as usize & mask;
+        for (at, (_, hash)) in (1..).zip(&self.texts) {
+            let mut slot = *hash as usize & mask;
             while self.interned[slot] != 0 {
                 slot = (slot + 1) & mask;
             }
@@ -278,29 +292,53 @@ impl Builder {
         while !self.open.is_empty() {
             self.close()?;
         }
+        let mut places = Vec::with_capacity(self.tables.len());
+        let mut end = 0;
+        for table in &self.tables {
+            places.push(number(end)?);
+            end += 1 + self.entries(*table);
+        }
+        number(end)?;
+        let mut cells = Vec::with_capacity(end);
+        for (number, table) in (0..).zip(&self.tables) {
+            cells.push(Cell::Head(Head { array: table.array, shape: table.shape, number }));
+            let values = &self.values[table.values as usize..][..self.entries(*table)];
+            cells.extend(values.iter().map(|value| {
+                Cell::Value(match value {
+                    Value::Table(below) => Value::Table(Node(places[below.0 as usize])),
+                    plain => *plain,
+                })
+            }));
+        }
+        drop(self.values);
         Ok(Tree {
             seed: self.seed,
-            tables: self.tables.into(),
-            values: self.values.into(),
+            cells: cells.into(),
+            tables: number(self.tables.len())?,
             shapes: self.shapes.into(),
             names: self.names.into(),
             slots: self.slots.into(),
-            texts: self.texts.into(),
             bytes: self.bytes.into(),
             functions: self.functions.into(),
         })
     }
+
+    /// How many values a table has.
+    fn entries(&self, table: Table) -> usize {
+        let named = self.shapes.get(table.shape as usize).map_or(0, |shape| shape.count);
+        table.array as usize + named as usize
+    }
 }
 
 /// An order of names, and what tells them apart.
-fn order(name: Value) -> (u8, u64) {
+fn order(name: Value) -> (u8, u128) {
     match name {
         Value::Nil => (0, 0),
-        Value::Boolean(value) => (1, u64::from(value)),
-        Value::Integer(value) => (2, value.cast_unsigned()),
-        Value::Float(value) => (3, value.to_bits()),
-        Value::String(number) => (4, number.into()),
-        Value::Pointer(value) => (5, value as u64),
+        Value::Boolean(value) => (1, u128::from(value)),
+        Value::Integer(value) => (2, value.cast_unsigned().into()),
+        Value::Float(value) => (3, value.to_bits().into()),
+        Value::String(text) => (4, text.order()),
+        Value::Pointer(value) => (5, value as u128),
         Value::Table(node) => (6, node.0.into()),
         Value::Function(number) => (7, number.into()),
     }

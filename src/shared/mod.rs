@@ -12,6 +12,7 @@ pub mod cell;
 mod hash;
 pub mod sheet;
 pub mod store;
+mod text;
 pub mod tree;
 
 #[cfg(test)]
@@ -19,4 +20,5 @@ mod tests;
 
 pub use builder::{Builder, Full};
 pub use store::{Held, Kind, Object, PublishError, Slot, Store};
+pub use text::Text;
 pub use tree::{Key, Node, Tree, Value};

@@ -7,10 +7,11 @@
 //!
 //! Invariant: a tree made from bytes is no larger than the bytes allow, whatever they say.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 
 use super::builder::{Builder, Full};
+use super::text::Text;
 use super::tree::{Node, Tree, Value};
 
 const NIL: u8 = 0;
@@ -95,22 +96,20 @@ fn rounded_float(value: f64) -> Value {
 struct Writer<'a> {
     tree: &'a Tree,
     strings: Vec<u8>,
-    /// Offsets of the strings written so far, by number, plus one.
-    offsets: Vec<u32>,
+    /// Offsets of the strings written so far.
+    offsets: HashMap<Text, u32>,
 }
 
 impl Writer<'_> {
-    fn string(&mut self, number: u32) -> Result<[u8; 4], SheetError> {
-        let slot = number as usize;
-        if self.offsets.len() <= slot {
-            self.offsets.resize(slot + 1, 0);
+    fn string(&mut self, text: Text) -> Result<[u8; 4], SheetError> {
+        if let Some(offset) = self.offsets.get(&text) {
+            return Ok(offset.to_le_bytes());
         }
-        if self.offsets[slot] == 0 {
-            self.offsets[slot] = u32::try_from(self.strings.len() + 1).map_err(|_| Full)?;
-            self.strings.extend_from_slice(self.tree.text(number));
-            self.strings.push(0);
-        }
-        Ok((self.offsets[slot] - 1).to_le_bytes())
+        let offset = u32::try_from(self.strings.len()).map_err(|_| Full)?;
+        self.offsets.insert(text, offset);
+        self.strings.extend_from_slice(self.tree.text(&text));
+        self.strings.push(0);
+        Ok(offset.to_le_bytes())
     }
 
     fn value(&mut self, value: Value) -> Result<(u8, [u8; 4]), SheetError> {
@@ -124,8 +123,8 @@ impl Writer<'_> {
             Value::Float(value) => (REAL, (value as f32).to_le_bytes()),
             Value::Boolean(true) => (BOOLEAN, TRUE),
             Value::Boolean(false) => (BOOLEAN, [0; 4]),
-            Value::Table(node) => (TABLE, node.0.to_le_bytes()),
-            Value::String(number) => (STRING, self.string(number)?),
+            Value::Table(node) => (TABLE, self.tree.number(node).ok_or(Full)?.to_le_bytes()),
+            Value::String(text) => (STRING, self.string(text)?),
             Value::Pointer(_) | Value::Function(_) => return Err(SheetError::Unwritable),
         })
     }
@@ -136,18 +135,18 @@ impl Writer<'_> {
 /// # Errors
 /// For a value that a datasheet cannot have.
 pub fn dump(tree: &Tree) -> Result<Vec<u8>, SheetError> {
-    let mut writer = Writer { tree, strings: Vec::new(), offsets: Vec::new() };
+    let mut writer = Writer { tree, strings: Vec::new(), offsets: HashMap::new() };
     let count = u32::try_from(tree.tables()).map_err(|_| Full)?;
     let mut offsets = Vec::new();
     let mut tables = Vec::new();
-    for node in 0..count {
+    for node in tree.nodes() {
         offsets.push(u32::try_from(tables.len()).map_err(|_| Full)?);
-        let (array, named) = (tree.length(Node(node)), tree.named(Node(node)));
+        let (array, named) = (tree.length(node), tree.named(node));
         tables.extend_from_slice(&array.to_le_bytes());
         tables.extend_from_slice(&named.to_le_bytes());
         let mut values = Vec::new();
         let mut position = 0;
-        while let Some((name, value)) = tree.entry(Node(node), position) {
+        while let Some((name, value)) = tree.entry(node, position) {
             if position >= array {
                 let Value::String(name) = name else { return Err(SheetError::Unwritable) };
                 values.extend_from_slice(&writer.string(name)?);
@@ -247,7 +246,7 @@ impl<'a> Sheet<'a> {
     }
 }
 
-/// Reads a datasheet. With it come the tables' numbers in it, by node.
+/// Reads a datasheet. With it come the tables' numbers in it, by number of the tree.
 ///
 /// # Errors
 /// When the bytes are no datasheet.
@@ -314,17 +313,21 @@ pub fn diff(last: &[u8], current: &[u8]) -> Result<Vec<u8>, SheetError> {
     let mut map: Vec<Option<u32>> = vec![None; sheet.count as usize];
     let mut pairs = vec![(Node::ROOT, Node::ROOT)];
     while let Some((before, after)) = pairs.pop() {
-        let number = new_numbers[after.0 as usize] as usize;
+        let of = |tree: &Tree, numbers: &[u32], node| {
+            let number = tree.number(node).and_then(|number| numbers.get(number as usize).copied());
+            number.ok_or(SheetError::Full)
+        };
+        let number = of(&new, &new_numbers, after)? as usize;
         if map[number].is_some() {
             continue;
         }
-        map[number] = Some(old_numbers[before.0 as usize]);
+        map[number] = Some(of(&old, &old_numbers, before)?);
         let mut position = 0;
         while let Some((name, value)) = new.entry(after, position) {
             position += 1;
             let Value::Table(below) = value else { continue };
             let key = match name {
-                Value::String(name) => super::tree::Key::String(new.text(name)),
+                Value::String(ref name) => super::tree::Key::String(new.text(name)),
                 Value::Integer(index) => super::tree::Key::Integer(index),
                 _ => continue,
             };

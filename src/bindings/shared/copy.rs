@@ -84,7 +84,7 @@ pub(super) fn copy(call: &mut Call) -> NativeResult {
     };
     // SAFETY: the holder on the stack keeps the tree.
     let tree = unsafe { &*tree };
-    if node.0 as usize >= tree.tables() {
+    if !tree.has(node) {
         if object.is_some() {
             return Err(call.argument(1, format_args!("no shared object")));
         }

@@ -65,7 +65,7 @@ struct Boxed {
 fn object(call: &mut Call, index: c_int) -> Result<(Arc<Object>, Node), Raise> {
     let (number, node) = split_handle(call, index)?;
     match call.vm().shared.data.object(number) {
-        Some(object) if (node.0 as usize) < object.tree.tables() => Ok((object, node)),
+        Some(object) if object.tree.has(node) => Ok((object, node)),
         _ => Err(call.argument(index, format_args!("no shared object"))),
     }
 }

@@ -202,7 +202,7 @@ fn number_tables(
     start: usize,
 ) -> Result<(), Raise> {
     call.reserve(6)?;
-    let at = start + 4 * node.0 as usize;
+    let at = start + 4 * tree.number(node).unwrap_or_default() as usize;
     let number = call.vm().scratch.get(at..).and_then(<[u8]>::first_chunk).copied();
     let number = u32::from_ne_bytes(number.unwrap_or_default());
     let state = call.state();

@@ -266,13 +266,11 @@ fn graft(
     }
     let new = builder.open()?;
     grafted.insert(node, new);
-    let array = if node.0 == u32::MAX { 0 } else { tree.length(node) };
+    let array = tree.length(node);
     let mut position = 0;
-    while node.0 != u32::MAX
-        && let Some((name, value)) = tree.entry(node, position)
-    {
+    while let Some((name, value)) = tree.entry(node, position) {
         let value = match value {
-            Value::String(number) => builder.string(tree.text(number))?,
+            Value::String(text) => builder.string(tree.text(&text))?,
             Value::Table(below) => Value::Table(graft(builder, tree, below, grafted, depth + 1)?),
             Value::Function(number) => builder.function(tree.function(number))?,
             plain => plain,
@@ -281,7 +279,7 @@ fn graft(
             builder.push(value);
         } else {
             let name = match name {
-                Value::String(number) => builder.string(tree.text(number))?,
+                Value::String(text) => builder.string(tree.text(&text))?,
                 plain => plain,
             };
             builder.insert(name, value);
