@@ -11,6 +11,7 @@
 
 mod copy;
 pub(super) mod core;
+mod form;
 mod publish;
 pub(super) mod raw;
 mod root;
@@ -68,14 +69,14 @@ fn look_again(call: &mut Call) -> NativeResult {
 
 /// `is_view(value)`
 fn is_view(call: &mut Call) -> NativeResult {
-    let is_view = call.kind(1) == ffi::LUA_TTABLE && view::root_of(call, 1).is_some();
+    let is_view = call.kind(1) == ffi::LUA_TTABLE && form::root_of(call, 1).is_some();
     call.answer_boolean(is_view)
 }
 
 /// What the table at `index` is a view of; `None` when it is no view.
 pub(super) fn kind_of_view(call: &mut Call, index: c_int) -> Option<crate::shared::Kind> {
     // SAFETY: the view on the stack keeps its root.
-    view::root_of(call, index).map(|root| unsafe { (*root.as_ptr()).kind })
+    form::root_of(call, index).map(|root| unsafe { (*root.as_ptr()).kind })
 }
 
 /// `stack_values(thread, list)`: puts the values on the stack of a waiting coroutine into the list;

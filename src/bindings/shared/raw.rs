@@ -7,6 +7,7 @@ use std::ffi::c_int;
 
 use mlua::ffi;
 
+use super::form::root_of;
 use super::view::{self, View};
 use crate::natives;
 use crate::vm::native::{Call, Entry, NativeResult, Outcome, Raise, register};
@@ -34,15 +35,7 @@ pub(crate) unsafe fn install(state: *mut ffi::lua_State) {
 /// Whether the table at index 1 is a view.
 #[inline]
 fn is_view(call: &mut Call) -> bool {
-    let state = call.state();
-    // SAFETY: a native has free slots; a table is at index 1.
-    let plain = unsafe { ffi::lua_getmetatable(state, 1) == 0 };
-    if plain {
-        return false;
-    }
-    // SAFETY: the metatable is on top.
-    unsafe { ffi::lua_pop(state, 1) };
-    view::root_of(call, 1).is_some()
+    root_of(call, 1).is_some()
 }
 
 fn check_any(call: &mut Call, index: c_int) -> Result<(), Raise> {

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use mlua::ffi;
 
-use super::view::{self, ROOT, View, key, push_weak_metatable};
+use super::form::{self, push_weak_metatable, root_of};
+use super::view::{self, View};
 use super::{kind, split_handle, walk};
 use crate::natives;
 use crate::shared::{Held, Kind, Node, Slot};
@@ -125,9 +126,7 @@ fn push_outermost(
     let state = call.state();
     // SAFETY: the userdata is filled before anything can raise; until then it has no metatable.
     unsafe {
-        view::push_new(state, Node::ROOT, 0, kind);
-        let place = ffi::lua_newuserdata(state, size_of::<Root>()).cast::<Root>();
-        place.cast::<u8>().write_bytes(0, size_of::<Root>());
+        let place = form::push_outermost(state, view::metamethods(kind)).as_ptr();
         ffi::luaL_getmetatable(state, METATABLE.as_ptr());
         let Some(Plan { kind, slot, tree, version }) = plan(call) else {
             ffi::lua_pop(state, 3);
@@ -135,7 +134,7 @@ fn push_outermost(
         };
         place.write(Root { this: place.addr(), kind, slot, tree, version });
         ffi::lua_setmetatable(state, -2);
-        ffi::lua_rawsetp(state, -2, key(ROOT));
+        ffi::lua_pop(state, 1);
     }
     true
 }
@@ -192,7 +191,7 @@ pub(super) fn query(call: &mut Call) -> NativeResult {
 /// Whether the outermost view on top of the stack is that of the tree it is kept under: one of
 /// sharetable may have moved on since.
 fn is_current(call: &mut Call, kind: Kind, number: i64) -> bool {
-    let Some(root) = view::root_of(call, -1) else { return false };
+    let Some(root) = root_of(call, -1) else { return false };
     if kind != Kind::Table {
         return true;
     }
@@ -213,7 +212,7 @@ pub(super) fn update(call: &mut Call) -> NativeResult {
         ffi::lua_pushnil(state);
         while ffi::lua_next(state, 2) != 0 {
             ffi::lua_pop(state, 1);
-            let Some(root) = view::root_of(call, -1) else { continue };
+            let Some(root) = root_of(call, -1) else { continue };
             let of_name = (*root.as_ptr()).slot.as_ref().is_some_and(|slot| *slot.name == *name);
             if of_name && let Some(slot) = call.vm().shared.data.find(Kind::Table, &*name) {
                 let tree = slot.current().0;
@@ -259,10 +258,11 @@ unsafe fn switch(call: &mut Call, root: NonNull<Root>, tree: Arc<Held>) {
     // Its functions are those of the old tree.
     // SAFETY: the view is on top; an assignment of nil allocates nothing.
     unsafe {
-        ffi::lua_rawgetp(state, -1, key(ROOT));
-        ffi::lua_pushnil(state);
-        ffi::lua_setuservalue(state, -2);
-        ffi::lua_pop(state, 1);
+        if form::push_root(state, -1).is_some() {
+            ffi::lua_pushnil(state);
+            ffi::lua_setuservalue(state, -2);
+            ffi::lua_pop(state, 1);
+        }
     }
 }
 
@@ -292,7 +292,7 @@ pub(super) fn move_to_object(call: &mut Call) -> NativeResult {
     // SAFETY: a native has free slots; the view is on top while the root is changed.
     unsafe {
         ffi::lua_settop(call.state(), 1);
-        match view::root_of(call, 1).filter(|root| (*root.as_ptr()).slot.is_none()) {
+        match root_of(call, 1).filter(|root| (*root.as_ptr()).slot.is_none()) {
             Some(root) => switch(call, root, tree),
             None => {
                 drop(tree);
@@ -310,7 +310,9 @@ pub(super) fn push_function(call: &mut Call, view: View, number: u32) -> Result<
     // SAFETY: room is reserved. The code is copied to the VM's buffer, for compiling may run
     // finalizers that move the root to another tree; a raise finds nothing with a destructor.
     unsafe {
-        ffi::lua_rawgetp(state, 1, key(ROOT));
+        if form::push_root(state, 1) != Some(view.root) {
+            return Err(call.error(format_args!("the shared table has changed meanwhile")));
+        }
         if ffi::lua_getuservalue(state, -1) != ffi::LUA_TTABLE {
             ffi::lua_pop(state, 1);
             ffi::lua_createtable(state, 1, 0);

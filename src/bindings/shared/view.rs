@@ -1,45 +1,27 @@
 //! Views: tables that show a table of a shared tree.
 //!
-//! A view is an empty Lua table with a metatable. What it shows stands under keys that no script
-//! has: its root (which tree), its node with the version that number belongs to, its parent view
-//! and the key it was read under, and the views of its own tables. When the root has moved to
-//! another version, a view finds its node again by its way from the root.
+//! A view is a Lua table with a metatable and no entry that a script sees (`form.rs`): it knows its
+//! root (which tree), its node with the version that number belongs to, its parent view and the key
+//! it was read under, and the views of its own tables. When the root has moved to another version, a
+//! view finds its node again by its way from the root.
 //!
 //! Invariant: a node is used only with the tree of the version it was found in.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::c_int;
 use std::ptr::NonNull;
 
 use mlua::ffi;
 
+use super::form::{self, noted, root_of};
 use super::root::{self, Root};
 use super::way;
 use crate::shared::{Key, Kind, Node, Tree, Value};
 use crate::vm::layout::Peek;
-use crate::vm::native::{Call, Entry, NativeResult, Outcome, Raise, register};
+use crate::vm::native::{Call, Entry, NativeResult, Outcome, Raise};
 use crate::{native, natives};
-
-/// Addresses that serve as keys. Scripts have no way to make them.
-static KEYS: [u8; 9] = [0; 9];
-
-/// Keys in a view.
-pub(super) const ROOT: usize = 0;
-const NODE: usize = 1;
-pub(super) const PARENT: usize = 2;
-pub(super) const NAME: usize = 3;
-const VIEWS: usize = 4;
-/// Keys in the registry: metatables by kind, from here on.
-const METATABLES: usize = 5;
-/// The metatable of tables with weak values.
-const WEAK: usize = 8;
 
 /// The number of a node that its version does not have.
 pub(super) const GONE: Node = Node(u32::MAX);
-
-/// The key with a number.
-pub(super) fn key(number: usize) -> *const c_void {
-    (&raw const KEYS[number]).cast()
-}
 
 const DATA: &[Entry] = natives![
     c"__index" => index,
@@ -98,7 +80,7 @@ impl View {
 
     /// Whether the root still shows the version that was looked at: finalizers may have moved it.
     pub(super) fn is_current(self) -> bool {
-        // SAFETY: the view on the stack keeps its root.
+        // SAFETY: whoever asks has the root on the stack.
         let root = unsafe { &*self.root.as_ptr() };
         root.version == self.version && root.tree.is_some()
     }
@@ -112,77 +94,27 @@ impl View {
     }
 }
 
-/// Makes the metatables of views and roots, once a state.
+/// Makes what views and roots need, once a state.
 ///
 /// # Safety
 /// Runs protected.
 pub(super) unsafe fn prepare(state: *mut ffi::lua_State) {
     // SAFETY: the caller's promise.
     unsafe {
-        for (at, functions) in [DATA, TABLE, SHEET].into_iter().enumerate() {
-            if ffi::lua_rawgetp(state, ffi::LUA_REGISTRYINDEX, key(METATABLES + at))
-                != ffi::LUA_TNIL
-            {
-                ffi::lua_pop(state, 1);
-                return;
-            }
-            ffi::lua_pop(state, 1);
-            ffi::lua_createtable(state, 0, 6);
-            register(state, functions);
-            ffi::lua_pushboolean(state, 0);
-            ffi::lua_setfield(state, -2, c"__metatable".as_ptr());
-            ffi::lua_rawsetp(state, ffi::LUA_REGISTRYINDEX, key(METATABLES + at));
+        if !form::is_prepared(state) {
+            form::prepare(state);
+            root::prepare(state);
         }
-        push_weak_metatable(state, c"v");
-        ffi::lua_rawsetp(state, ffi::LUA_REGISTRYINDEX, key(WEAK));
-        root::prepare(state);
     }
 }
 
-/// Pushes a metatable that makes keys or values weak.
-pub(super) unsafe fn push_weak_metatable(state: *mut ffi::lua_State, mode: &CStr) {
-    // SAFETY: runs protected.
-    unsafe {
-        ffi::lua_createtable(state, 0, 1);
-        ffi::lua_pushstring(state, mode.as_ptr());
-        ffi::lua_setfield(state, -2, c"__mode".as_ptr());
+/// The metamethods of views.
+pub(super) fn metamethods(kind: Kind) -> &'static [Entry] {
+    match kind {
+        Kind::Data => DATA,
+        Kind::Table => TABLE,
+        Kind::Sheet => SHEET,
     }
-}
-
-/// The root of the view at `index`, a table; `None` when it is no view.
-#[inline]
-pub(super) fn root_of(call: &mut Call, index: c_int) -> Option<NonNull<Root>> {
-    let state = call.state();
-    // SAFETY: a native has free slots; raw reads of a table raise nothing.
-    unsafe {
-        let kind = ffi::lua_rawgetp(state, index, key(ROOT));
-        let root = if kind == ffi::LUA_TUSERDATA { root::check(state, -1) } else { None };
-        ffi::lua_pop(state, 1);
-        root
-    }
-}
-
-fn pack(node: Node, version: u32) -> i64 {
-    (u64::from(node.0) << 32 | u64::from(version)).cast_signed()
-}
-
-/// The node noted in the view at `index`, if it is that of `version`.
-#[inline]
-pub(super) fn noted(call: &mut Call, index: c_int, version: u32) -> Option<Node> {
-    let state = call.state();
-    // SAFETY: as above.
-    let packed = unsafe {
-        ffi::lua_rawgetp(state, index, key(NODE));
-        let packed = match call.peek(-1) {
-            Peek::Integer(packed) => packed.cast_unsigned(),
-            _ => 0,
-        };
-        ffi::lua_pop(state, 1);
-        packed
-    };
-    #[allow(clippy::cast_possible_truncation, reason = "two halves of a word")]
-    let (node, of) = (Node((packed >> 32) as u32), packed as u32);
-    (of == version).then_some(node)
 }
 
 /// What the view at `index` shows.
@@ -199,17 +131,6 @@ fn locate(call: &mut Call, index: c_int, root: NonNull<Root>) -> Result<View, Ra
         return way::gone(call, index, root);
     }
     Ok(View { root, node, version })
-}
-
-/// Notes in the view at `index` what it shows; the key is there already.
-pub(super) unsafe fn note(call: &mut Call, index: c_int, node: Node, version: u32) {
-    let state = call.state();
-    // SAFETY: the caller's promise: a view is there, and there is room.
-    unsafe {
-        let index = ffi::lua_absindex(state, index);
-        ffi::lua_pushinteger(state, pack(node, version));
-        ffi::lua_rawsetp(state, index, key(NODE));
-    }
 }
 
 /// The value at `index` as a key of a tree. It lives as long as it stands on the stack.
@@ -313,59 +234,17 @@ fn near(address: *const u8) {
     let _ = address;
 }
 
-/// Pushes the view of a table below the one at `index`, made when it is first looked at.
+/// Pushes the view of a table below the one at `index`.
 fn push_view(call: &mut Call, view: View, index: c_int, name: c_int, node: Node) {
-    let state = call.state();
-    // SAFETY: the view keeps its root; what may raise finds nothing with a destructor here, and a
-    // switch of versions by a finalizer is noticed by the version noted below.
-    unsafe {
-        let Root { version, kind, tree, .. } = &*view.root.as_ptr();
-        let (version, kind) = (*version, *kind);
-        if let Some(tree) = tree {
-            near(tree.address(node));
-        }
-        if ffi::lua_rawgetp(state, index, key(VIEWS)) == ffi::LUA_TNIL {
-            ffi::lua_pop(state, 1);
-            ffi::lua_createtable(state, 0, 1);
-            ffi::lua_rawgetp(state, ffi::LUA_REGISTRYINDEX, key(WEAK));
-            ffi::lua_setmetatable(state, -2);
-            ffi::lua_pushvalue(state, -1);
-            ffi::lua_rawsetp(state, index, key(VIEWS));
-        }
-        ffi::lua_pushvalue(state, name);
-        if ffi::lua_rawget(state, -2) == ffi::LUA_TTABLE {
-            ffi::lua_remove(state, -2);
-            return;
-        }
-        ffi::lua_pop(state, 1);
-        push_new(state, node, version, kind);
-        ffi::lua_rawgetp(state, index, key(ROOT));
-        ffi::lua_rawsetp(state, -2, key(ROOT));
-        ffi::lua_pushvalue(state, index);
-        ffi::lua_rawsetp(state, -2, key(PARENT));
-        ffi::lua_pushvalue(state, name);
-        ffi::lua_rawsetp(state, -2, key(NAME));
-        // views, view
-        ffi::lua_pushvalue(state, name);
-        ffi::lua_pushvalue(state, -2);
-        ffi::lua_rawset(state, -4);
-        ffi::lua_remove(state, -2);
+    // SAFETY: the view on the stack keeps its root, and Lua has not run since it was looked at.
+    let (version, tree) = unsafe { ((*view.root.as_ptr()).version, view.tree()) };
+    let mut entries = 0;
+    if let Some((tree, above)) = tree {
+        near(tree.address(node));
+        entries = tree.length(above);
     }
-}
-
-/// Pushes a view without its root.
-///
-/// # Safety
-/// `prepare` has run; there are free slots; may raise for lack of memory.
-pub(super) unsafe fn push_new(state: *mut ffi::lua_State, node: Node, version: u32, kind: Kind) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        ffi::lua_createtable(state, 0, 4);
-        ffi::lua_pushinteger(state, pack(node, version));
-        ffi::lua_rawsetp(state, -2, key(NODE));
-        ffi::lua_rawgetp(state, ffi::LUA_REGISTRYINDEX, key(METATABLES + kind as usize));
-        ffi::lua_setmetatable(state, -2);
-    }
+    // SAFETY: the view is at `index`; a native has free slots, and nothing with a destructor.
+    unsafe { form::push_below(call, (index, name), node, version, entries) };
 }
 
 /// `#view`
@@ -421,13 +300,15 @@ pub(super) fn next(call: &mut Call) -> NativeResult {
         _ => None,
     };
     let Some((name, value)) = entry else { return call.answer_nil() };
-    // SAFETY: the name is one of the view's tree.
+    // SAFETY: the name is one of the view's tree. The root is on the stack, since a finalizer may
+    // take its metatable from the view.
     unsafe {
         ffi::lua_settop(call.state(), 2);
+        form::push_root(call.state(), 1);
         push_plain(call, view, name);
     }
     if view.is_current() {
-        push(call, view, 1, 3, value)?;
+        push(call, view, 1, 4, value)?;
     } else {
         // SAFETY: the name is on top, and becomes what is asked for.
         unsafe { ffi::lua_replace(call.state(), 2) };

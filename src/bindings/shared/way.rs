@@ -6,7 +6,8 @@ use std::ptr::NonNull;
 use mlua::ffi;
 
 use super::root::Root;
-use super::view::{GONE, NAME, PARENT, View, key, key_at, note, noted};
+use super::form::{note, noted, push_way};
+use super::view::{GONE, View, key_at};
 use crate::shared::{Key, Kind, Node, Value};
 use crate::vm::native::{Call, Raise};
 
@@ -20,7 +21,7 @@ pub(super) fn find_again(
 ) -> Result<Node, Raise> {
     let state = call.state();
     let base = call.top();
-    call.reserve(3)?;
+    call.reserve(4)?;
     // SAFETY: room is reserved; raw reads, and writes to keys that are there, raise nothing.
     unsafe {
         ffi::lua_pushvalue(state, index);
@@ -29,20 +30,19 @@ pub(super) fn find_again(
                 ffi::lua_pop(state, 1);
                 break node;
             }
-            if ffi::lua_rawgetp(state, -1, key(PARENT)) != ffi::LUA_TTABLE {
-                ffi::lua_pop(state, 1);
+            if !push_way(call, -1) {
                 note(call, -1, Node::ROOT, version);
                 ffi::lua_pop(state, 1);
                 break Node::ROOT;
             }
-            if call.reserve(3).is_err() {
+            ffi::lua_pop(state, 1);
+            if call.reserve(4).is_err() {
                 ffi::lua_settop(state, base);
                 return Err(call.error(format_args!("stack overflow")));
             }
         };
         while call.top() > base {
-            if node != GONE {
-                ffi::lua_rawgetp(state, -1, key(NAME));
+            if node != GONE && push_way(call, -1) {
                 let tree = (*root.as_ptr()).tree.as_deref();
                 node = match (tree, key_at(call, -1)) {
                     (Some(tree), Some(name)) => match tree.get(node, name) {
@@ -51,7 +51,7 @@ pub(super) fn find_again(
                     },
                     _ => GONE,
                 };
-                ffi::lua_pop(state, 1);
+                ffi::lua_pop(state, 2);
             }
             note(call, -1, node, version);
             ffi::lua_pop(state, 1);
@@ -87,7 +87,10 @@ pub(super) fn of(call: &mut Call, index: c_int) -> String {
     unsafe {
         ffi::lua_pushvalue(state, index);
         while names.len() < 256 {
-            ffi::lua_rawgetp(state, -1, key(NAME));
+            if !push_way(call, -1) {
+                break;
+            }
+            // view, parent, name
             let name = match key_at(call, -1) {
                 Some(Key::String(text)) => String::from_utf8_lossy(text).into_owned(),
                 Some(Key::Integer(number)) => number.to_string(),
@@ -97,9 +100,8 @@ pub(super) fn of(call: &mut Call, index: c_int) -> String {
                 None => break,
             };
             names.push(name);
-            ffi::lua_rawgetp(state, -2, key(PARENT));
-            ffi::lua_replace(state, -3);
             ffi::lua_pop(state, 1);
+            ffi::lua_replace(state, -2);
         }
         ffi::lua_settop(state, base);
     }
