@@ -8,7 +8,9 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::iter;
 
+use super::cells::Cells;
 use super::hash;
 use super::text::Text;
 use super::tree::{Cell, Head, Key, Node, Shape, Tree, Value, hash_of};
@@ -299,21 +301,21 @@ impl Builder {
             end += 1 + self.entries(*table);
         }
         number(end)?;
-        let mut cells = Vec::with_capacity(end);
-        for (number, table) in (0..).zip(&self.tables) {
-            cells.push(Cell::Head(Head { array: table.array, shape: table.shape, number }));
+        let place = |value: &Value| match value {
+            Value::Table(below) => Value::Table(Node(places[below.0 as usize])),
+            plain => *plain,
+        };
+        let tables = (0..).zip(&self.tables);
+        let cells = tables.flat_map(|(number, table)| {
+            let head = Cell::Head(Head { array: table.array, shape: table.shape, number });
             let values = &self.values[table.values as usize..][..self.entries(*table)];
-            cells.extend(values.iter().map(|value| {
-                Cell::Value(match value {
-                    Value::Table(below) => Value::Table(Node(places[below.0 as usize])),
-                    plain => *plain,
-                })
-            }));
-        }
+            iter::once(head).chain(values.iter().map(|value| Cell::Value(place(value))))
+        });
+        let cells = Cells::new(end, cells);
         drop(self.values);
         Ok(Tree {
             seed: self.seed,
-            cells: cells.into(),
+            cells,
             tables: number(self.tables.len())?,
             shapes: self.shapes.into(),
             names: self.names.into(),

@@ -9,6 +9,7 @@
 
 pub mod builder;
 pub mod cell;
+mod cells;
 mod hash;
 pub mod sheet;
 pub mod store;

@@ -33,7 +33,7 @@ fn model() -> impl Strategy<Value = Model> {
 }
 
 fn table() -> impl Strategy<Value = Model> {
-    let names = prop::collection::btree_map("[a-d]{1,2}", model(), 0..8);
+    let names = prop::collection::btree_map("[a-d]{1,2}|[a-b]{13,16}", model(), 0..8);
     (prop::collection::vec(model(), 0..6), names)
         .prop_map(|(list, named)| Model::Table(list, named))
 }
@@ -197,6 +197,31 @@ fn rows_with_the_same_names_share_them() {
     };
     // Four values, an entry of the list, and the head of the table.
     assert_eq!(rows(1001) - rows(1), 1000 * 6 * size_of::<Value>());
+}
+
+#[test]
+fn a_large_tree_holds_what_was_put_in() {
+    let mut builder = Builder::new();
+    builder.open().unwrap();
+    for row in 0..100_000 {
+        let node = builder.open().unwrap();
+        builder.push(Value::Integer(row));
+        let name = builder.string(format!("row {row}").as_bytes()).unwrap();
+        builder.push(name);
+        builder.close().unwrap();
+        builder.push(Value::Table(node));
+    }
+    let tree = builder.finish().unwrap();
+    assert!(tree.size() > 6 << 20);
+    for row in 0..100_000 {
+        let Value::Table(node) = tree.get(Node::ROOT, Key::Integer(row + 1)) else {
+            panic!("no row {row}")
+        };
+        assert_eq!(tree.get(node, Key::Integer(1)), Value::Integer(row));
+        let Value::String(text) = tree.get(node, Key::Integer(2)) else { panic!("no text") };
+        assert_eq!(tree.text(&text), format!("row {row}").as_bytes());
+    }
+    assert_eq!(tree.nodes().count(), tree.tables());
 }
 
 #[test]

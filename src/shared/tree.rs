@@ -8,6 +8,7 @@
 //! Invariant: a tree is never changed. Every index in it leads to something of the same tree, and
 //! what is asked for with a number of another one is an empty table.
 
+use super::cells::Cells;
 use super::hash;
 use super::text::Text;
 
@@ -94,7 +95,7 @@ pub(super) struct Shape {
 #[derive(Debug)]
 pub struct Tree {
     pub(super) seed: u64,
-    pub(super) cells: Box<[Cell]>,
+    pub(super) cells: Cells,
     pub(super) tables: u32,
     pub(super) shapes: Box<[Shape]>,
     pub(super) names: Box<[Value]>,
@@ -239,7 +240,7 @@ impl Tree {
 
     /// All tables, by their numbers.
     pub fn nodes(&self) -> impl Iterator<Item = Node> {
-        let places = (0..).zip(&self.cells);
+        let places = (0..).zip(self.cells.iter());
         places.filter(|(_, cell)| matches!(cell, Cell::Head(_))).map(|(place, _)| Node(place))
     }
 

@@ -93,6 +93,47 @@ skynet.start(function()
     end
   end
 
+  -- Finalizers that take the metatable from the view that is being read, and what it leads to with it;
+  -- tables that were never views, with the metatable of one.
+  for i = 1, 30 do
+    local view = shared.view((core.new { text = ("x"):rep(100 + i), sub = { 1 }, { 2 } }))
+    local meta = debug.getmetatable(view)
+    setmetatable({}, { __gc = function()
+      debug.setmetatable(view, nil)
+      meta = nil
+      collectgarbage()
+    end })
+    pcall(function()
+      for _ = 1, 50 do
+        for _, value in shared.next, view do
+          local _ = type(value) == "table" and (value[1] or value.x)
+        end
+        local _ = view.text, view.sub, view[1]
+        collectgarbage "step"
+      end
+    end)
+    local false_view = debug.setmetatable({ {}, x = {} }, debug.getmetatable(t))
+    for _, f in pairs { next, rawget, rawlen, shared.copy, skynet.packstring } do
+      pcall(f, false_view, "sub")
+    end
+    pcall(sharetable.loadtable, "false", false_view)
+    local bare = debug.setmetatable(t.sub, nil)
+    for key, value in next, bare do
+      pcall(rawset, false_view, key, value)
+    end
+    for key in next, bare do
+      bare[key] = i % 2 == 0 and bare or -1
+    end
+    debug.setmetatable(bare, debug.getmetatable(t))
+    pcall(function() return bare.x, #bare, next(bare) end)
+    sharetable.loadtable("t", { sub = { x = i }, list = { i } })
+    sharetable.update "t"
+    pcall(function() return bare.x, #bare, next(bare), bare == t.sub end)
+    debug.setmetatable(bare, nil)
+    bare, false_view = nil, nil
+    collectgarbage()
+  end
+
   -- Without end: itself inside, few tables that stand for many, names over names.
   local circle = {}
   circle.circle = circle

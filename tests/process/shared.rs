@@ -95,6 +95,89 @@ fn a_part_that_is_gone_is_empty_in_sharetable_and_comes_back() {
 }
 
 #[test]
+fn a_part_is_found_again_after_an_update_whatever_its_name_is() {
+    let output = output(
+        "",
+        &[],
+        "local sharetable = require 'skynet.sharetable'
+         local sharedata = require 'skynet.sharedata'
+         local names = { 1, 3, 0, -1, 1 << 40, math.maxinteger, math.mininteger, 1.5, true, false,
+           'x', 'fourteen bytes', 'fifteen bytes !', ('long'):rep(20) }
+         local function version(number)
+           local t = {}
+           for _, name in ipairs(names) do
+             t[name] = { number = number, list = { { number = number, text = 'the version is ' .. number } } }
+           end
+           return t
+         end
+         sharetable.loadtable('t', version(1))
+         local t = sharetable.query 't'
+         local parts, rows = {}, {}
+         for i, name in ipairs(names) do
+           parts[i], rows[i] = t[name], t[name].list[1]
+           assert(rows[i].number == 1 and rawequal(parts[i], t[name]) and rawequal(rows[i], parts[i].list[1]))
+         end
+         sharetable.loadtable('t', {})
+         sharetable.update 't'
+         for i in ipairs(names) do
+           assert(next(parts[i]) == nil and rows[i].number == nil)
+         end
+         sharetable.loadtable('t', version(3))
+         sharetable.update 't'
+         for i, name in ipairs(names) do
+           assert(rows[i].number == 3 and rows[i].text == 'the version is 3', name)
+           assert(rawequal(parts[i], t[name]) and rawequal(rows[i], t[name].list[1]))
+         end
+         sharedata.new('data', { list = { {}, { 1, { 2 } } } })
+         local row = sharedata.query('data').list[2]
+         local deep = row[2]
+         sharedata.update('data', { list = { {}, { 3 } } })
+         skynet.yield()
+         print('row', row[1], text(pcall(function() return deep[1] end)))
+         sharedata.update('data', { list = {} })
+         skynet.yield()
+         print('gone', text(pcall(function() return row[1] end)))",
+    );
+    has(
+        &output,
+        &[
+            "row\t3\tThe key [.list.2.2] doesn't exist after update",
+            "gone\tThe key [.list.2] doesn't exist after update",
+        ],
+    );
+}
+
+#[test]
+fn a_view_shows_nothing_of_how_it_is_kept() {
+    let output = output(
+        "",
+        &[],
+        "local sharetable = require 'skynet.sharetable'
+         sharetable.loadtable('t', { rows = { { id = 1, tags = { 'a' } } }, by = { name = { id = 2 } } })
+         local t = sharetable.query 't'
+         local row, named = t.rows[1], t.by.name
+         assert(row.tags[1] == 'a')
+         local keys = {}
+         for _, view in ipairs { t, t.rows, row, t.by, named } do
+           for key in pairs(view) do keys[#keys + 1] = tostring(key) end
+           for key in next, view do keys[#keys + 1] = tostring(key) end
+         end
+         table.sort(keys)
+         print('keys', table.concat(keys, ' '))
+         print('length', #row, rawlen(row), #t.rows, rawlen(t.rows), getmetatable(row))
+         print('row', row[1], row[2], row[3], rawget(row, 1), select('#', table.unpack(row)))",
+    );
+    has(
+        &output,
+        &[
+            "keys\t1 1 by by id id id id name name rows rows tags tags",
+            "length\t0\t0\t1\t1\tfalse",
+            "row\tnil\tnil\tnil\tnil\t0",
+        ],
+    );
+}
+
+#[test]
 fn bson_of_what_sharedata_shares_has_its_names() {
     let output = output(
         "",

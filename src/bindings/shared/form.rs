@@ -117,10 +117,7 @@ pub(super) unsafe fn push_outermost(
 /// # Safety
 /// There are two free slots.
 #[inline]
-pub(super) unsafe fn push_root(
-    state: *mut ffi::lua_State,
-    index: c_int,
-) -> Option<NonNull<Root>> {
+pub(super) unsafe fn push_root(state: *mut ffi::lua_State, index: c_int) -> Option<NonNull<Root>> {
     // SAFETY: the caller's promise; raw reads raise nothing.
     unsafe {
         if ffi::lua_getmetatable(state, index) == 0 {

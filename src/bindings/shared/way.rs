@@ -5,8 +5,8 @@ use std::ptr::NonNull;
 
 use mlua::ffi;
 
-use super::root::Root;
 use super::form::{note, noted, push_way};
+use super::root::Root;
 use super::view::{GONE, View, key_at};
 use crate::shared::{Key, Kind, Node, Value};
 use crate::vm::native::{Call, Raise};
