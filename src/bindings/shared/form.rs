@@ -4,8 +4,8 @@
 //! to, and its way, a light userdata made of the row's number that leads to the parent view. A view
 //! with another name has parent and name as entries of their own. The root, and with it the tree, is
 //! found by the metatable, which all views of a root have in common. A view whose tables were read
-//! has the weak table of their views, too. Keys are light userdata, of which a script reads none by
-//! an index of its own.
+//! has the weak table of their views, too. Keys are light userdata, which scripts do not index with;
+//! one that makes up the right address reads the parent view, or a number.
 //!
 //! Invariant: all entries but the table of views are there from the start, so that nothing is
 //! allocated when another node is noted.
@@ -21,7 +21,7 @@ use crate::shared::{Key, Node};
 use crate::vm::layout::Peek;
 use crate::vm::native::{Call, Entry, register};
 
-/// Addresses that serve as keys. Scripts have no way to make them.
+/// Addresses that serve as keys.
 static KEYS: [u8; 6] = [0; 6];
 
 /// Key in the metatable.
