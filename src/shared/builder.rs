@@ -10,7 +10,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::iter;
 
-use super::cells::Cells;
 use super::hash;
 use super::text::Text;
 use super::tree::{Cell, Head, Key, Node, Shape, Tree, Value, hash_of};
@@ -311,11 +310,12 @@ impl Builder {
             let values = &self.values[table.values as usize..][..self.entries(*table)];
             iter::once(head).chain(values.iter().map(|value| Cell::Value(place(value))))
         });
-        let cells = Cells::new(end, cells);
+        let mut all = Vec::with_capacity(end);
+        all.extend(cells);
         drop(self.values);
         Ok(Tree {
             seed: self.seed,
-            cells,
+            cells: all.into(),
             tables: number(self.tables.len())?,
             shapes: self.shapes.into(),
             names: self.names.into(),

@@ -9,7 +9,6 @@
 
 pub mod builder;
 pub mod cell;
-mod cells;
 mod hash;
 pub mod sheet;
 pub mod store;

@@ -8,7 +8,6 @@
 //! Invariant: a tree is never changed. Every index in it leads to something of the same tree, and
 //! what is asked for with a number of another one is an empty table.
 
-use super::cells::Cells;
 use super::hash;
 use super::text::Text;
 
@@ -95,7 +94,7 @@ pub(super) struct Shape {
 #[derive(Debug)]
 pub struct Tree {
     pub(super) seed: u64,
-    pub(super) cells: Cells,
+    pub(super) cells: Box<[Cell]>,
     pub(super) tables: u32,
     pub(super) shapes: Box<[Shape]>,
     pub(super) names: Box<[Value]>,

@@ -60,7 +60,6 @@ const MAY_BE_UNSAFE: &[(&str, &str)] = &[
     ("src/kernel/scheduler.rs", "thread ids, for the watchdog's signal"),
     ("src/kernel/stamp.rs", "the instruction that reads the time stamp counter"),
     ("src/kernel/log.rs", "local time of libc"),
-    ("src/shared/cells.rs", "a range of memory of its own for a large tree"),
     ("src/vm/", "the raw Lua API"),
     ("src/bindings/", "the raw Lua API"),
     ("src/process/", "signals and fork, of libc"),
