@@ -65,10 +65,16 @@ pub(crate) fn wait_until(what: &str, mut check: impl FnMut() -> bool) {
 }
 
 /// A running node and the lines it writes.
+///
+/// The log is written by another service than what scripts print, so the two have no order between
+/// them; each has its own.
 pub(crate) struct Node {
     child: Child,
     lines: Receiver<String>,
     seen: Vec<String>,
+    /// The first of `seen` that `expect` has not passed: of the log, and of what is printed.
+    logged: usize,
+    printed: usize,
 }
 
 impl Node {
@@ -83,7 +89,7 @@ impl Node {
                 }
             }
         });
-        Self { child, lines, seen: Vec::new() }
+        Self { child, lines, seen: Vec::new(), logged: 0, printed: 0 }
     }
 
     /// Starts `command` with a pipe as standard input.
@@ -93,19 +99,30 @@ impl Node {
         (node, input)
     }
 
-    /// The next line that holds `part`.
+    /// The next line of the log, or the next one printed, that holds `part`.
     pub(crate) fn expect(&mut self, part: &str) -> String {
         let until = Instant::now() + DEADLINE;
+        let mut index = self.logged.min(self.printed);
         loop {
-            let left = until.saturating_duration_since(Instant::now());
-            let Ok(line) = self.lines.recv_timeout(left) else {
-                panic!("no line with {part:?}; seen:\n{}", self.seen.join("\n"));
-            };
-            self.seen.push(line.clone());
-            if line.contains(part) {
-                return line;
+            while let Some(line) = self.seen.get(index) {
+                let next = if is_log(line) { &mut self.logged } else { &mut self.printed };
+                if index >= *next && line.contains(part) {
+                    *next = index + 1;
+                    return line.clone();
+                }
+                index += 1;
             }
+            self.read_line(part, until);
         }
+    }
+
+    /// Waits for one more line.
+    fn read_line(&mut self, part: &str, until: Instant) {
+        let left = until.saturating_duration_since(Instant::now());
+        let Ok(line) = self.lines.recv_timeout(left) else {
+            panic!("no line with {part:?}; seen:\n{}", self.seen.join("\n"));
+        };
+        self.seen.push(line);
     }
 
     /// Number of lines so far that hold `part`.
@@ -114,10 +131,13 @@ impl Node {
         self.seen.iter().filter(|line| line.contains(part)).count()
     }
 
-    /// A line with `part` has come, or comes.
+    /// A line with `part` has come, or comes. Those before it can still be expected.
     pub(crate) fn see(&mut self, part: &str) {
-        if self.count(part) == 0 {
-            self.expect(part);
+        let until = Instant::now() + DEADLINE;
+        let mut index = 0;
+        while !self.seen[index..].iter().any(|line| line.contains(part)) {
+            index = self.seen.len();
+            self.read_line(part, until);
         }
     }
 
@@ -164,6 +184,11 @@ impl Drop for Node {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// True of the first line of a message in the log: `[:0000000a] text`.
+fn is_log(line: &str) -> bool {
+    line.starts_with("[:") && line.get(10..12) == Some("] ")
 }
 
 /// Sends a signal to a process.

@@ -352,18 +352,17 @@ impl Process {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut lines = lines.map_while(Result::ok);
-        let mut told = false;
-        let address = lines
-            .find_map(|line| {
-                told |= line.contains("an embedded store serves at 127.0.0.1:");
-                line.strip_prefix("redis at\t")
-                    .or(line.strip_prefix("redis at "))
-                    .map(str::to_owned)
-            })
-            .unwrap();
+        // The log is written by another service than what scripts print: the lines have no order.
+        let (mut told, mut address) = (false, None);
+        for line in BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok) {
+            told |= line.contains("an embedded store serves at 127.0.0.1:");
+            address = address.or_else(|| line.strip_prefix("redis at ").map(str::to_owned));
+            if told && address.is_some() {
+                break;
+            }
+        }
         assert!(told, "the log says that an embedded store is used");
+        let address = address.unwrap();
         Self { child, address }
     }
 
