@@ -43,6 +43,7 @@ fn two_nodes_in_one_process_know_nothing_of_each_other() {
             skynet.fork(function() skynet.yield() gone = gone + 1 end)
           end
           skynet.sleep(2)
+          while gone < 1000 do skynet.yield() end
           skynet.error('NAME', skynet.getenv 'word', gone, skynet.localname '.main')
         end)";
     let folders =
