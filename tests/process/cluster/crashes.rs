@@ -219,6 +219,13 @@ fn survives_crashes(count: usize, crashes: usize) {
         let witness = (victim + 1) % count;
         let life = members[victim].life();
         assert_eq!(members[witness].ask("reach", &life), "reached");
+    let lives: Vec<String> = members.iter().map(Member::life).collect();
+    for member in &mut members {
+        let own = member.life();
+        for life in lives.iter().filter(|life| **life != own) {
+            assert_eq!(member.ask("reach", life), "reached", "all are linked");
+        }
+    }
         // Killed within its load, with calls on their way in both directions.
         members[victim].node.signal("KILL");
         members[victim].node.wait();
@@ -235,7 +242,6 @@ fn survives_crashes(count: usize, crashes: usize) {
         assert_eq!(member.ask("stop", ""), "stopped", "every call has returned or raised");
     }
 
-    let lives: Vec<String> = members.iter().map(Member::life).collect();
     let done: Vec<_> = members.iter_mut().map(|member| member.report("done")).collect();
     for member in &mut members {
         assert_eq!(member.ask("wrong", ""), "", "{}", member.name);
