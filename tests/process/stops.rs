@@ -21,8 +21,9 @@ fn game(folder: &Folder) {
              local lines = {}
              skynet.start(function()
                skynet.dispatch('lua', function(_, _, line)
+                 -- Its answer lets the first agent wait for the second.
                  lines[#lines + 1] = line
-                 skynet.retpack(true)
+                 skynet.retpack(#lines)
                end)
                skynet.on_stop(function()
                  local file = assert(io.open('saved', 'w'))
@@ -37,7 +38,9 @@ fn game(folder: &Folder) {
              local number = ...
              skynet.start(function()
                skynet.on_stop(function()
-                 skynet.sleep(number == '1' and 20 or 1)
+                 if number == '1' then
+                   repeat until skynet.call('.db', 'lua') > 0
+                 end
                  skynet.call('.db', 'lua', 'agent' .. number)
                end)
              end)",
