@@ -202,12 +202,16 @@ fn the_sockets_of_a_service_end_with_it() {
     let script = r#"
 if ... == "owner" then
   skynet.start(function()
-    local lid
-    lid = listen(function(id)
+    local serves
+    listen(function(id)
       socket.start(id)
       socket.write(id, "hello")
-      skynet.dispatch("lua", function() skynet.exit() end)
       print("serves")
+      serves = true
+    end)
+    skynet.dispatch("lua", function()
+      repeat skynet.yield() until serves
+      skynet.exit()
     end)
     -- One that nobody has started ends as well.
   end)
