@@ -2,12 +2,10 @@
 //!
 //! Time limits are short, so that a lost server is noticed within a second.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
-use super::server::{Certificate, Server, command, text};
+use super::server::{Certificate, Server, command, free_port, text};
 use crate::support::{Folder, wait_until};
 
 /// Milliseconds without a sign of life after which a server of a cluster counts as lost.
@@ -21,19 +19,6 @@ pub(crate) const USER: &[&str] = &["--user", "app", "on", ">pass", "~*", "&*", "
 
 /// Slots of a cluster.
 const SLOTS: u32 = 16_384;
-
-/// A port below those that the system gives out, for what redis-server has to be told.
-fn reserved_port() -> u16 {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let start = std::process::id().wrapping_mul(61);
-    loop {
-        let number = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
-        let port = u16::try_from(11_000 + number).unwrap();
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return port;
-        }
-    }
-}
 
 /// Runs redis-cli to its end.
 fn cli(arguments: &[&str]) -> Output {
@@ -62,7 +47,7 @@ impl Cluster {
 
     /// The same, through TLS within and at a second port each.
     pub(crate) fn with_tls(certificate: &Certificate) -> Self {
-        let ports: Vec<u16> = (0..6).map(|_| reserved_port()).collect();
+        let ports: Vec<u16> = (0..6).map(|_| free_port()).collect();
         let more = |number: usize| {
             let mut all = tls_arguments(certificate, ports[number]);
             all.extend(["--tls-cluster", "yes"].map(str::to_owned));
@@ -72,7 +57,7 @@ impl Cluster {
     }
 
     fn start_each(tls_ports: Vec<u16>, more: impl Fn(usize) -> Vec<String> + Sync) -> Self {
-        let buses: Vec<u16> = (0..6).map(|_| reserved_port()).collect();
+        let buses: Vec<u16> = (0..6).map(|_| free_port()).collect();
         let start = |number: usize| {
             let (bus, more) = (buses[number].to_string(), more(number));
             let mut all = arguments(&bus);
@@ -129,7 +114,7 @@ impl Cluster {
 
     /// One more server, a replica of a master. Returns when everybody says so.
     pub(crate) fn add_replica(&mut self, master: usize) {
-        let bus = reserved_port().to_string();
+        let bus = free_port().to_string();
         let server = Server::with(&arguments(&bus));
         let port = server.port.to_string();
         let meet = ["CLUSTER", "MEET", "127.0.0.1", &port, &bus];
@@ -225,8 +210,8 @@ impl Sentinel {
     /// One of the master at a port; with a certificate there is a port of TLS, for the others too.
     fn start(master: u16, certificate: Option<&Certificate>) -> Self {
         let folder = Folder::new();
-        let port = reserved_port();
-        let tls_port = certificate.map(|_| reserved_port());
+        let port = free_port();
+        let tls_port = certificate.map(|_| free_port());
         let tls = certificate.zip(tls_port).map(|(it, port)| tls_arguments(it, port));
         let text = format!(
             "port {port}\nbind 127.0.0.1\nlogfile sentinel.log\n\
@@ -286,7 +271,7 @@ impl Watched {
 
     fn start_each(more: &[&str], certificate: Option<&Certificate>) -> Self {
         let start = |first: &[&str]| {
-            let tls_port = certificate.map(|_| reserved_port());
+            let tls_port = certificate.map(|_| free_port());
             let tls = certificate.zip(tls_port).map(|(it, port)| tls_arguments(it, port));
             let tls = tls.unwrap_or_default();
             let tls: Vec<&str> = tls.iter().map(String::as_str).collect();
