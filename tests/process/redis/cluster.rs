@@ -1,6 +1,6 @@
 //! `skynet.db.redis.cluster` against a cluster of six.
 
-use super::fleet::{Cluster, USER};
+use super::fleet::{Cluster, LOSES_SERVERS, USER};
 use super::script::Script;
 use super::server::{Certificate, Server};
 use crate::support::{Folder, wait_until};
@@ -227,7 +227,7 @@ fn slots_that_move_under_load_lose_no_answer() {
 
 #[test]
 fn a_master_that_is_killed_under_load_has_a_successor() {
-    let mut cluster = Cluster::start(&[]);
+    let mut cluster = Cluster::start(LOSES_SERVERS);
     let mut script = loaded(&cluster, "{ read_slave = true }");
     // What a master has confirmed and not passed on yet ends with it.
     script.get("state = loadfile('load.lua')(db, true)");

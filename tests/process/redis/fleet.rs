@@ -1,6 +1,6 @@
 //! Servers that belong together: a cluster of six, a master with replicas and sentinels.
 //!
-//! Time limits are short, so that a lost server is noticed within a second.
+//! Time limits are short where a server is to be lost, so that it is noticed within a second.
 
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
@@ -8,8 +8,11 @@ use std::thread;
 use super::server::{Certificate, Server, command, free_port, text};
 use crate::support::{Folder, wait_until};
 
-/// Milliseconds without a sign of life after which a server of a cluster counts as lost.
-const NODE_TIMEOUT: &str = "1000";
+/// Milliseconds without a sign of life after which a server of a cluster counts as lost: none is.
+const NODE_TIMEOUT: &str = "5000";
+
+/// The same for a cluster that is to lose one.
+pub(crate) const LOSES_SERVERS: &[&str] = &["--cluster-node-timeout", "1000"];
 
 /// The name that the sentinels have for their master.
 pub(crate) const MASTER: &str = "mymaster";
