@@ -116,7 +116,10 @@ fn a_master_that_becomes_a_replica_is_left() {
     assert_eq!(script.get("return db:set('k', 'v')"), "OK");
     // The connection stays as it is; only what it leads to is no master any more.
     let sentinel = watched.sentinels[0].address();
-    super::server::command(&sentinel, &["SENTINEL", "FAILOVER", MASTER]);
+    // Until it has asked the replicas it finds none that is good.
+    wait_until("a sentinel begins", || {
+        super::server::command(&sentinel, &["SENTINEL", "FAILOVER", MASTER]) == "+OK"
+    });
     let old = watched.master.port.to_string();
     wait_until("the old master is a replica", || {
         replication(&watched.master).contains("role:slave")
