@@ -54,9 +54,11 @@ fn nodes_find_each_other_and_a_dead_one_loses_its_name() {
 #[test]
 fn known_addresses_serve_while_redis_is_gone() {
     let mut server = Server::start();
-    let mut first = Script::start(&config(&server, ""));
+    // They find the server again one after the other, as far apart as their pauses have grown.
+    let config = config(&server, "").replace("lease=2", "lease=9");
+    let mut first = Script::start(&config);
     open(&mut first, "first");
-    let mut second = Script::start(&config(&server, ""));
+    let mut second = Script::start(&config);
     open(&mut second, "second");
     assert_eq!(ask(&mut first, "second"), "true\tsecond got\tx");
 
