@@ -42,7 +42,7 @@ fn a_peer_that_knows_the_plain_protocol_alone_is_understood() {
          watch:subscribe 'f_to_d'
          repeat until db:publish('f_to_d', 'up') == 1
          watch:message()
-         local link = require('bridge').open { redis = at, own = 'f', peer = 'd', plain = true, timeout = 0.3, sweep = 0 }
+         local link = require('bridge').open { redis = at, own = 'f', peer = 'd', plain = true, sweep = 0 }
          local wallet = require('bridge.wallet').new(link)
          repeat until db:publish('d_to_f', 'x@uid=1') == 1
          local answers = 0
@@ -94,7 +94,7 @@ fn what_cannot_be_answered_says_why_and_what_must_arrive_waits() {
     let body = "local at = { host = '127.0.0.1', port = PORT }
          local bridge, new = require 'bridge', require('bridge.wallet').new
          local db = redis.connect(at)
-         local f = bridge.open { redis = at, own = 'f', peer = 'd', timeout = 0.3, sweep = 0 }
+         local f = bridge.open { redis = at, own = 'f', peer = 'd', sweep = 0 }
          local gold = new(f)
          local function short(f, ...)
            print((call(f, ...):gsub('[fd]%-%w+%-%w+', 'ID')))
@@ -104,7 +104,7 @@ fn what_cannot_be_answered_says_why_and_what_must_arrive_waits() {
          short(gold.move_out, gold, 1, { gold = 4 })
          short(f.deliver, f, 1, 'req_mail', { text = 'hello' })
          local present, calls = false, 0
-         local d = bridge.open { redis = at, own = 'd', peer = 'f', timeout = 0.3, sweep = 0,
+         local d = bridge.open { redis = at, own = 'd', peer = 'f', sweep = 0,
            present = function() return present, 'player is offline' end }
          local theirs = new(d)
          -- The fault itself: longer than the other side's timeout.
@@ -117,7 +117,7 @@ fn what_cannot_be_answered_says_why_and_what_must_arrive_waits() {
            return { text = fields.text .. ' ' .. uid }
          end)
          repeat until f:request(1, 'req_no') == nil and db:publish('f_to_d', '@') == 1
-         print('2 ' .. call(f.request, f, 1, 'req_slow'))
+         print('2 ' .. call(f.request, f, 1, 'req_slow', nil, 0.3))
          print('3 ' .. call(f.request, f, 1, 'req_bad'))
          print('4 ' .. call(f.request, f, 1, 'req_no'))
          print('5 ' .. call(f.request, f, 1, 'req_unknown'))
@@ -187,11 +187,11 @@ fn a_callback_that_keeps_failing_is_told_of_less_and_less() {
     let folder = Folder::new();
     let body = "local at = { host = '127.0.0.1', port = PORT }
          local bridge, new = require 'bridge', require('bridge.wallet').new
-         local f = bridge.open { redis = at, own = 'f', peer = 'd', timeout = 0.1, sweep = 0 }
+         local f = bridge.open { redis = at, own = 'f', peer = 'd', sweep = 0 }
          local gold = new(f)
          gold:change(1, { gold = 10 })
          gold:move_out(1, { gold = 4 })
-         local d = bridge.open { redis = at, own = 'd', peer = 'f', timeout = 0.1, sweep = 0 }
+         local d = bridge.open { redis = at, own = 'd', peer = 'f', sweep = 0 }
          local full, got = true, 0
          new(d, {
            take = function() end,
