@@ -7,8 +7,8 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::own_address;
 use super::peer::{Peer, string_of, text};
 use crate::support::{Folder, Node};
 
@@ -198,20 +198,8 @@ impl Member {
     }
 }
 
-/// Addresses of this test process alone, which stay free while a node is down.
-fn addresses(count: usize) -> Vec<(String, SocketAddr)> {
-    static COUNT: AtomicUsize = AtomicUsize::new(100);
-    let [.., high, low] = std::process::id().to_be_bytes();
-    (0..count)
-        .map(|number| {
-            let last = u8::try_from(COUNT.fetch_add(1, Ordering::Relaxed)).unwrap();
-            (format!("n{number}"), SocketAddr::from(([127, high, low, last], 10_002)))
-        })
-        .collect()
-}
-
 fn survives_crashes(count: usize, crashes: usize) {
-    let all = addresses(count);
+    let all: Vec<_> = (0..count).map(|number| (format!("n{number}"), own_address())).collect();
     let mut members: Vec<Member> =
         all.iter().map(|(name, _)| Member::start(name, &all, 1, Folder::new())).collect();
     for crash in 0..crashes {
@@ -219,13 +207,6 @@ fn survives_crashes(count: usize, crashes: usize) {
         let witness = (victim + 1) % count;
         let life = members[victim].life();
         assert_eq!(members[witness].ask("reach", &life), "reached");
-    let lives: Vec<String> = members.iter().map(Member::life).collect();
-    for member in &mut members {
-        let own = member.life();
-        for life in lives.iter().filter(|life| **life != own) {
-            assert_eq!(member.ask("reach", life), "reached", "all are linked");
-        }
-    }
         // Killed within its load, with calls on their way in both directions.
         members[victim].node.signal("KILL");
         members[victim].node.wait();
@@ -237,6 +218,13 @@ fn survives_crashes(count: usize, crashes: usize) {
         let life = again.life();
         members.insert(victim, again);
         assert_eq!(members[witness].ask("reach", &life), "reached", "the link came back by itself");
+    }
+    let lives: Vec<String> = members.iter().map(Member::life).collect();
+    for member in &mut members {
+        let own = member.life();
+        for life in lives.iter().filter(|life| **life != own) {
+            assert_eq!(member.ask("reach", life), "reached", "all are linked");
+        }
     }
     for member in &mut members {
         assert_eq!(member.ask("stop", ""), "stopped", "every call has returned or raised");

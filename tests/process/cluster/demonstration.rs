@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::own_address;
 use crate::support::{Folder, Node};
 
 /// Where the shipped files say that the servers listen.
@@ -82,18 +83,10 @@ fn check(server: &mut Node, client: &mut Node) {
     NOTED.iter().for_each(|note| server.see(note));
 }
 
-/// An address of this test process alone: all of 127.0.0.0/8 is this machine.
-fn own_address(port: u16) -> String {
-    static COUNT: AtomicUsize = AtomicUsize::new(1);
-    let [.., high, low] = std::process::id().to_be_bytes();
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    format!("127.{high}.{low}.{count}:{port}")
-}
-
 #[test]
 fn the_shipped_client_calls_the_shipped_servers_in_three_ways() {
     for (server_module, client_module) in [(MODULE, MODULE), (OLD_MODULE, OLD_MODULE)] {
-        let hosts = Hosts::new(&own_address(10_001), server_module, client_module);
+        let hosts = Hosts::new(&own_address().to_string(), server_module, client_module);
         let mut server = hosts.server.start();
         server.expect("KILL self");
         let mut client = hosts.client.start();

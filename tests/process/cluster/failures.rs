@@ -4,8 +4,8 @@ use std::net::TcpListener;
 
 use node::codec::cluster::{Address, encode_single};
 
-use super::Subject;
 use super::peer::{Fake, Peer, Wire, text};
+use super::{Subject, own_address};
 use crate::support::wait_until;
 
 /// What a caller sees when a call could not be sent.
@@ -30,14 +30,9 @@ fn at_once(count: usize) -> String {
     )
 }
 
-/// An address where nobody listens.
-fn nobody() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
-}
-
 #[test]
 fn calls_to_a_node_that_does_not_listen_fail_and_each_attempt_is_logged_once() {
-    let address = nobody();
+    let address = own_address();
     let mut subject = Subject::start(&format!("other = '{address}'"), "");
     let unsent = UNSENT.split_once('\t').unwrap().1;
     assert_eq!(subject.run(&at_once(100)), format!("{unsent}\t100"));
@@ -54,7 +49,7 @@ fn calls_to_a_node_that_does_not_listen_fail_and_each_attempt_is_logged_once() {
     }
 
     // It comes up at that address: the next call finds it.
-    let listener = TcpListener::bind(&address).unwrap();
+    let listener = TcpListener::bind(address).unwrap();
     let session = subject.begin("return cluster.call('other', '@x')");
     let (socket, _) = listener.accept().unwrap();
     let mut caller = super::peer::Caller { wire: Wire::new(socket) };

@@ -13,6 +13,7 @@ mod peer;
 mod services;
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use node::codec::cluster::Address;
 
@@ -59,6 +60,14 @@ skynet.start(function()
   print(("opened %s %d"):format(cluster.open "self"))
 end)
 "#;
+
+/// An address of this test process alone, which stays free while nobody listens there: all of
+/// 127.0.0.0/8 is this machine, and the port is none that the system gives out.
+fn own_address() -> SocketAddr {
+    static COUNT: AtomicU8 = AtomicU8::new(1);
+    let [.., high, low] = std::process::id().to_be_bytes();
+    SocketAddr::from(([127, high, low, COUNT.fetch_add(1, Ordering::Relaxed)], 10_001))
+}
 
 /// A node that runs what the test says.
 pub(super) struct Subject {
