@@ -89,7 +89,7 @@ fn a_reply_that_is_too_long_is_refused_when_it_is_announced() {
 fn a_server_that_is_not_there_is_named() {
     let folder = Folder::new();
     let body = "print('refused ' .. call(redis.connect, { host = '127.0.0.1', port = PORT }))
-         print('unknown ' .. call(redis.connect, { host = 'no.such.host.invalid' }))
+         print('unknown ' .. call(redis.connect, { host = 'no..host' }))
          skynet.abort()";
     let port = free_port();
     let mut node = start(&folder, port, body);
@@ -97,7 +97,7 @@ fn a_server_that_is_not_there_is_named() {
     let expected = format!("redis 127.0.0.1:{port}: cannot connect (Connection refused)");
     assert!(refused.contains(&expected), "{refused}");
     let unknown = node.expect("unknown ");
-    assert!(unknown.contains("redis no.such.host.invalid:6379: cannot connect ("), "{unknown}");
+    assert!(unknown.contains("redis no..host:6379: cannot connect ("), "{unknown}");
     assert_eq!(node.code(), Some(0));
 }
 
