@@ -151,6 +151,13 @@ impl Node {
         signal(self.child.id(), name);
     }
 
+    /// Stops all of its threads, until the signal `CONT`.
+    pub(crate) fn pause(&self) {
+        self.signal("STOP");
+        let stat = format!("/proc/{}/stat", self.child.id());
+        wait_until("the node has stopped", || fs::read_to_string(&stat).unwrap().contains(") T "));
+    }
+
     /// Waits for the end of the process.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         let until = Instant::now() + DEADLINE;
