@@ -164,7 +164,7 @@ fn idle_connections_cost_little_and_disturb_nobody() {
 
 #[test]
 fn a_peer_that_asks_and_never_reads_is_held_up_and_then_closed() {
-    let mut subject = Subject::start("", "cluster_limit = 8388608\ncluster_dead_after = 3");
+    let mut subject = Subject::start("", "cluster_limit = 8388608\ncluster_dead_after = 600");
     let mut other = Peer::connect(subject.address);
     let before = memory(subject.node.process());
     let mut wire = Wire::connect(subject.address);
@@ -220,7 +220,7 @@ fn a_peer_that_floods_and_never_reads_is_not_listened_to_and_given_up() {
 fn a_node_that_takes_calls_and_never_reads_is_closed() {
     let fake = Fake::new();
     let nodes = format!("other = '{}'", fake.address());
-    let mut subject = Subject::start(&nodes, "cluster_limit = 4194304");
+    let mut subject = Subject::start(&nodes, "cluster_limit = 4194304\ncluster_dead_after = 600");
     let session = subject.begin("return pcall(cluster.call, 'other', '@x', 'first')");
     let caller = fake.accept();
     subject.run(

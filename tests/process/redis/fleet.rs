@@ -1,6 +1,6 @@
 //! Servers that belong together: a cluster of six, a master with replicas and sentinels.
 //!
-//! Time limits are short where a server is to be lost, so that it is noticed within a second.
+//! Time limits are short where a server is to be lost, so that it is noticed within seconds.
 
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
@@ -219,7 +219,7 @@ impl Sentinel {
         let text = format!(
             "port {port}\nbind 127.0.0.1\nlogfile sentinel.log\n\
              sentinel monitor {MASTER} 127.0.0.1 {master} 2\n\
-             sentinel down-after-milliseconds {MASTER} 1000\n\
+             sentinel down-after-milliseconds {MASTER} 3000\n\
              sentinel failover-timeout {MASTER} 3000\n"
         );
         folder.write("sentinel.conf", text);
