@@ -12,13 +12,14 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 release:
 	cargo build --release --locked
 
-# Format, lints, documentation, unit tests, property tests, conventions (tests/tidy).
+# Format, lints, documentation, unit tests, property tests, conventions (tests/tidy). The properties see
+# the same cases each time here; `make test-long` looks for others.
 check:
 	cargo fmt --check
 	rustfmt --check --edition 2024 fuzz/fuzz_targets/*.rs
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
-	cargo test --locked
+	PROPTEST_RNG_SEED=1 cargo test --locked
 
 # What the tests need and Rust does not bring.
 setup:
