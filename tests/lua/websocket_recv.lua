@@ -7,7 +7,7 @@ local sockethelper = require "http.sockethelper"
 local websocket = require "websocket"
 require "skynet.manager"
 
-local PORT = 17203
+local port
 local done = {}
 
 local function serve(id)
@@ -34,7 +34,7 @@ local function frame(first, payload)
 end
 
 local function connect()
-  local raw = socket.open("127.0.0.1", PORT)
+  local raw = socket.open("127.0.0.1", port)
   socket.write(raw, "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     .. "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
   socket.readline(raw, "\r\n\r\n")
@@ -49,7 +49,8 @@ local function finish(raw)
 end
 
 skynet.start(function()
-  local lid = socket.listen("127.0.0.1", PORT)
+  local lid, _
+  lid, _, port = socket.listen("127.0.0.1", 0)
   socket.start(lid, function(id)
     serve(id)
     done.yes = true
