@@ -8,7 +8,7 @@ local sockethelper = require "http.sockethelper"
 local websocket = require "http.websocket"
 require "skynet.manager"
 
-local PORT = 17204
+local port
 local done, mode = {}, "plain"
 
 local function note(...)
@@ -65,7 +65,7 @@ local function finish(title)
 end
 
 local function connect(header)
-  return websocket.connect(("ws://127.0.0.1:%d"):format(PORT), header, 500)
+  return websocket.connect(("ws://127.0.0.1:%d"):format(port), header, 500)
 end
 
 local function short(_, err)
@@ -73,7 +73,8 @@ local function short(_, err)
 end
 
 skynet.start(function()
-  local lid = socket.listen("127.0.0.1", PORT)
+  local lid, _
+  lid, _, port = socket.listen("127.0.0.1", 0)
   socket.start(lid, serve)
 
   local id = connect { ["X-Real-IP"] = "10.1.2.3", ["X-Many"] = { "a", "b" } }
@@ -109,20 +110,20 @@ skynet.start(function()
   print("connect", short(pcall(connect, { ["Sec-WebSocket-Protocol"] = "game" })))
   finish "a subprotocol that is not ours"
 
-  local raw = socket.open("127.0.0.1", PORT)
+  local raw = socket.open("127.0.0.1", port)
   socket.write(raw, "POST / HTTP/1.1\r\n\r\n")
   print((socket.readall(raw):gsub("\r\n.*", "")))
   socket.close(raw)
   finish "a request of another method"
 
-  raw = socket.open("127.0.0.1", PORT)
+  raw = socket.open("127.0.0.1", port)
   socket.write(raw, "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     .. "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
   socket.readline(raw, "\r\n\r\n")
   socket.close(raw)
   finish "a lost connection"
 
-  raw = socket.open("127.0.0.1", PORT)
+  raw = socket.open("127.0.0.1", port)
   socket.write(raw, "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     .. "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n\x81\x85\0\0\0\0close")
   finish "a peer that never answers the close frame"

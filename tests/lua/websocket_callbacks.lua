@@ -9,7 +9,7 @@ local websocket = require "websocket"
 local client = require "http.websocket"
 require "skynet.manager"
 
-local PORT = 17202
+local port
 local log, ended, conf = {}, {}, nil
 local handler = {}
 
@@ -73,7 +73,7 @@ local function finish(title)
 end
 
 local function connect(header)
-  local ok, id = pcall(client.connect, ("ws://127.0.0.1:%d/ws"):format(PORT), header)
+  local ok, id = pcall(client.connect, ("ws://127.0.0.1:%d/ws"):format(port), header)
   if not ok then
     return nil, (id:gsub("^.-: ", ""))
   end
@@ -81,7 +81,8 @@ local function connect(header)
 end
 
 skynet.start(function()
-  local lid = socket.listen("127.0.0.1", PORT)
+  local lid, _
+  lid, _, port = socket.listen("127.0.0.1", 0)
   socket.start(lid, function(id)
     local ok, err = pcall(serve, id)
     if not ok then note("raised", (tostring(err):gsub("^.-:%d+: ", ""))) end
@@ -113,7 +114,7 @@ skynet.start(function()
   print("client", message, payload:byte(1) * 256 + payload:byte(2), payload:sub(3) ~= "" and payload:sub(3) or "(no reason)")
   finish "a code that must not be sent"
 
-  local raw = socket.open("127.0.0.1", PORT)
+  local raw = socket.open("127.0.0.1", port)
   socket.write(raw, "GET /raw HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: keep-alive\r\nConnection: Upgrade\r\n"
     .. "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
     .. "\x81\x85\0\0\0\0first\x89\x80\0\0\0\0")
@@ -123,7 +124,7 @@ skynet.start(function()
   socket.close(raw)
   finish "a frame behind the handshake, then a lost connection"
 
-  raw = socket.open("127.0.0.1", PORT)
+  raw = socket.open("127.0.0.1", port)
   socket.write(raw, "GET /raw HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     .. "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 8\r\n\r\n")
   print("raw", (socket.readall(raw):gsub("\r\n\r\n.*", ""):gsub("\r\n", " | ")))
@@ -133,7 +134,7 @@ skynet.start(function()
   conf = { check_origin = true }
   print("client", connect { Origin = "https://evil.example" })
   finish "another origin"
-  id, welcome = connect { Origin = ("http://127.0.0.1:%d"):format(PORT) }
+  id, welcome = connect { Origin = ("http://127.0.0.1:%d"):format(port) }
   print("client", welcome)
   client.close(id)
   finish "the same origin"

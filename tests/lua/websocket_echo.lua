@@ -5,8 +5,6 @@ local socket = require "skynet.socket"
 local websocket = require "http.websocket"
 require "skynet.manager"
 
-local PORT = 17201
-
 if ... == "agent" then
   local log = {}
   local handle = {}
@@ -31,13 +29,13 @@ else
   skynet.start(function()
     local agent = skynet.newservice(SERVICE_NAME, "agent")
     local done = {}
-    local lid = socket.listen("127.0.0.1", PORT)
+    local lid, _, port = socket.listen("127.0.0.1", 0)
     socket.start(lid, function(id, addr)
       done.ok, done.err, done.log = skynet.call(agent, "lua", id, addr)
       skynet.wakeup(done)
     end)
-    local id = websocket.connect(("ws://127.0.0.1:%d/room?x=1"):format(PORT), { ["X-Room"] = "red" })
-    print("connected", math.type(id), websocket.addrinfo(id))
+    local id = websocket.connect(("ws://127.0.0.1:%d/room?x=1"):format(port), { ["X-Room"] = "red" })
+    print("connected", math.type(id), websocket.addrinfo(id) == "127.0.0.1:" .. port)
     for _, size in ipairs { 0, 1, 125, 126, 127, 65535, 65536, 200000 } do
       local text = ("x"):rep(size)
       websocket.write(id, text, size % 2 == 0 and "binary" or "text", 0x12345678)
