@@ -15,6 +15,8 @@
 )]
 
 mod audit;
+#[path = "../process/port.rs"]
+mod port;
 mod processes;
 mod proxy;
 mod resp;

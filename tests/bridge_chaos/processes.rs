@@ -2,12 +2,12 @@
 
 use std::env;
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::audit::{Findings, audit};
+use crate::port::free_port;
 use crate::proxy::Proxy;
 use crate::resp::{Client, Value};
 
@@ -46,7 +46,7 @@ impl Processes {
             PathBuf::from,
         );
         fs::create_dir_all(&folder).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let mut processes = Self {
             folder,
             keep: keep.is_some(),

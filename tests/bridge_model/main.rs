@@ -11,6 +11,8 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 #![allow(clippy::print_stderr, reason = "how much was looked at is part of the answer")]
 
+#[path = "../process/port.rs"]
+mod port;
 #[path = "../bridge_chaos/resp.rs"]
 mod resp;
 mod script;

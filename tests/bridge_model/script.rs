@@ -1,7 +1,6 @@
 //! The script as Redis runs it, beside what the model takes it to do: random steps, equal answers, equal tables.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -10,6 +9,7 @@ use node::bridge::SCRIPT;
 use node::bridge::record::{Mode, Record};
 use node::bridge::step::{Purse, Reply, Step};
 
+use crate::port::free_port;
 use crate::resp::{Client, Value};
 use crate::store::{Store, Weakness};
 
@@ -23,7 +23,7 @@ impl Drop for Server {
 }
 
 fn server() -> (Server, Client) {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let child = Command::new("redis-server")
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
         .stdout(Stdio::null())

@@ -4,7 +4,7 @@ require "skynet.manager"
 local md5 = require "md5"
 local core = require "md5.core"
 
---- The functions are those of `md5.core` too; which of the two names an error has is a matter of chance.
+--- The functions are those of `md5.core` too; which of the two names an error has is a matter of chance in skynet.
 local function fails(...)
   local ok, why = pcall(...)
   print(ok, (why:gsub("md5%.core%.", "md5.")))

@@ -20,6 +20,7 @@ mod logs;
 mod lookups;
 mod names;
 mod page;
+mod port;
 mod redis;
 mod refusals;
 mod scripts;

@@ -43,6 +43,33 @@ fn errors_at_every_stage_of_a_script_leave_the_node_alive() {
 }
 
 #[test]
+fn a_function_that_modules_share_has_the_shortest_name_in_an_error() {
+    let folder = Folder::new();
+    let script = r#"
+local skynet = require "skynet.manager"
+skynet.start(function()
+  local sum = require("md5.core").sum
+  -- Whatever order the table of modules has.
+  for number = 1, 100 do
+    package.loaded["md5." .. number] = { [number .. "a"] = sum }
+    package.loaded["md" .. number .. ".long"] = { also = sum, same = sum }
+  end
+  print(select(2, pcall(sum)))
+  print(select(2, pcall(require("md5").sum)))
+  package.loaded.m = { bb = sum, ba = sum, [1] = sum }
+  print(select(2, pcall(sum)))
+  package.loaded.mba = sum
+  print(select(2, pcall(sum)))
+  skynet.abort()
+end)"#;
+    let mut node = folder.config("").write("main.lua", script).start();
+    for name in ["md5.1.1a", "md5.sum", "m.ba", "mba"] {
+        node.expect(&format!("bad argument #1 to '{name}' (string expected, got no value)"));
+    }
+    assert_eq!(node.code(), Some(0));
+}
+
+#[test]
 fn keys_and_channels_of_no_use_are_named() {
     let folder = Folder::new();
     let script = r#"

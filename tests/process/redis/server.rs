@@ -5,29 +5,15 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 
+pub(crate) use crate::port::free_port;
 use crate::support::{Folder, signal, wait_until};
 
 /// What it writes of itself, in its folder.
 const LOG: &str = "redis.log";
-
-/// A port that is free, for what has to be told one. It is below those that the system gives out, and
-/// this process gets each once: nobody takes it meanwhile, nor while its server is down.
-pub(crate) fn free_port() -> u16 {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let start = std::process::id().wrapping_mul(61);
-    loop {
-        let number = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
-        let port = u16::try_from(11_000 + number).unwrap();
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return port;
-        }
-    }
-}
 
 /// A certificate for localhost and 127.0.0.1: `cert.pem` of a folder, with `key.pem` beside it.
 pub(crate) struct Certificate {
