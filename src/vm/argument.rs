@@ -17,8 +17,8 @@ const SLOTS: c_int = 10;
 /// Raises the error that argument `index` of the running native is bad for the reason in `text`.
 ///
 /// # Safety
-/// Called by Lua with the running state; `text` ends with a zero and outlives the native; nothing with a
-/// destructor is alive.
+/// Called by Lua with the running state; `text` is that of a string on top of the stack; nothing with a destructor
+/// is alive.
 pub(super) unsafe fn raise(state: *mut ffi::lua_State, index: c_int, text: *const c_char) -> c_int {
     // SAFETY: the caller's promise; the record lives in this frame and has no destructor.
     unsafe {

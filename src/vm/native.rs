@@ -179,22 +179,24 @@ unsafe fn finish(state: *mut ffi::lua_State, outcome: NativeResult) -> c_int {
 
 #[cold]
 unsafe fn raise(state: *mut ffi::lua_State, raise: Raise) -> c_int {
-    // SAFETY: the text is owned by the VM and zero-terminated, so the jump leaves nothing behind.
+    // SAFETY: the text is owned by the VM and zero-terminated, so the jump leaves nothing behind. Lua copies
+    // it before anything else: a finalizer that runs in between may write another one over it.
     unsafe {
-        let text = Vm::of(state).as_ref().error_text.as_bytes();
+        if !matches!(raise, Raise::Top) {
+            let text = Vm::of(state).as_ref().error_text.as_bytes();
+            ffi::lua_pushlstring(state, text.as_ptr().cast(), text.len() - 1);
+        }
         match raise {
-            Raise::Top => {}
+            Raise::Top | Raise::Plain => {}
             Raise::Argument(index) => {
-                return super::argument::raise(state, index, text.as_ptr().cast());
+                let text = ffi::lua_tolstring(state, -1, std::ptr::null_mut());
+                return super::argument::raise(state, index, text);
             }
             Raise::At | Raise::AtCaller => {
                 let level = if matches!(raise, Raise::At) { nearest_lua(state) } else { 1 };
                 ffi::luaL_where(state, level);
-                ffi::lua_pushlstring(state, text.as_ptr().cast(), text.len() - 1);
+                ffi::lua_insert(state, -2);
                 ffi::lua_concat(state, 2);
-            }
-            Raise::Plain => {
-                ffi::lua_pushlstring(state, text.as_ptr().cast(), text.len() - 1);
             }
         }
         ffi::lua_error(state)
